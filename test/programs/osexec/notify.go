@@ -1,0 +1,9 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func notify(c chan os.Signal) { signal.Notify(c, syscall.SIGTERM) }
