@@ -85,10 +85,11 @@ int main(int argc, char **argv)
 	struct timeval tv;
 	int zone[2];
 	long s;
-	printf("%d %ld.%06ld", gettod(&tv, zone), tv.tv_sec, tv.tv_usec);
+	int e = gettod(&tv, zone);
+	printf("%d %ld.%06ld", e, tv.tv_sec, tv.tv_usec);
 	printf(" zone %d %d", zone[0], zone[1]);
-	printf(" time %ld", gett(&s));
-	printf(" %ld\n", s);
+	long r = gett(&s);
+	printf(" time %ld %ld\n", r, s);
 	return 0;
 }
 `
