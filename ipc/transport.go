@@ -239,8 +239,9 @@ type Transport interface {
 	// boundary. Requests collapse; for a thread that already waits for a reply it
 	// latches and shows as EventReport after the resume. Spurious ones are harmless.
 	ThreadRecall(thread Handle) error
-	// ThreadSetSpace moves a parked thread to another space.
-	ThreadSetSpace(thread Handle, space Handle) error
+	// ThreadSetSpace moves a parked thread to another space. From now on its
+	// faults carry faultBadge: it names the space to the pager (docs/contract.md).
+	ThreadSetSpace(thread Handle, space Handle, faultBadge uint64) error
 	// ThreadSync writes groups of a parked thread's state to its frame: the
 	// floating-point state is not written at traps.
 	ThreadSync(thread Handle, mask Mask) error

@@ -1,0 +1,41 @@
+package client
+
+import (
+	"starling/ipc"
+	"starling/ipc/pagerwire"
+)
+
+// WindowParts chooses what WindowMap maps.
+type WindowParts uint32
+
+const (
+	// WindowData: the frames of programs and files, read-write.
+	WindowData WindowParts = pagerwire.FlagWindowData
+	// WindowTables: the published tables, read-only.
+	WindowTables WindowParts = pagerwire.FlagWindowTables
+	// WindowImage: the boot image, read-only.
+	WindowImage WindowParts = pagerwire.FlagWindowImage
+)
+
+// SpaceAdopt registers a server's space, so that Map gives it memory on
+// demand. The id is the fault badge of the server's thread. Only for root.
+func (c *Client) SpaceAdopt(space ipc.Handle) (Space, Status) {
+	b := c.Batch()
+	b.cap = space
+	i := b.add(&pagerwire.Command{Code: pagerwire.CodeSpaceAdopt})
+	st := b.Run()
+	return Space(b.Value(i)), st
+}
+
+// WindowMap maps the window into an adopted space at ipc.WindowAddress +
+// physical address. Only for root.
+func (c *Client) WindowMap(s Space, parts WindowParts) Status {
+	_, st := c.one(&pagerwire.Command{Code: pagerwire.CodeWindowMap, Space: uint32(s), Flags: uint32(parts)})
+	return st
+}
+
+// Release destroys everything the client with the badge has made. Only for root.
+func (c *Client) Release(badge uint64) Status {
+	_, st := c.one(&pagerwire.Command{Code: pagerwire.CodeRelease, Size: badge})
+	return st
+}

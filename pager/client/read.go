@@ -1,0 +1,69 @@
+package client
+
+import "starling/pager/table"
+
+// Page is the bytes of a frame, in the window.
+type Page = table.Page
+
+// SpacePage returns the frame behind va and its entry without asking the
+// pager; nil and 0 if the page is not present (or the window does not show it). What
+// may be done with it says the entry (Allows); a page that is present with fewer
+// rights needs Resolve. Good until the next call that changes mappings.
+func (c *Client) SpacePage(s Space, va uint64) (*Page, table.Entry) {
+	r := c.view.Space(uint32(s))
+	if r == nil {
+		return nil, 0
+	}
+	e := table.Lookup(&c.window, r.Root, va>>table.PageShift)
+	if e == 0 {
+		return nil, 0
+	}
+	p := c.window.Page(e.Frame())
+	if p == nil {
+		return nil, 0
+	}
+	return p, e
+}
+
+// ObjectPage returns the frame of page index of an object and its entry; nil and 0 for
+// a hole, which reads as zeros and needs ObjectPopulate before it is written. A
+// page without table.Write (the boot image's own) needs ObjectPopulate too.
+func (c *Client) ObjectPage(o Object, index uint64) (*Page, table.Entry) {
+	r := c.view.Object(uint32(o))
+	if r == nil {
+		return nil, 0
+	}
+	e := table.LookupObject(&c.window, r, index)
+	if e == 0 {
+		return nil, 0
+	}
+	p := c.window.Page(e.Frame())
+	if p == nil {
+		return nil, 0
+	}
+	return p, e
+}
+
+// PageAt returns the frame of an entry, nil if the window does not show it.
+func (c *Client) PageAt(e table.Entry) *Page {
+	if e&table.Present == 0 {
+		return nil
+	}
+	return c.window.Page(e.Frame())
+}
+
+// SpaceRecord is what the pager publishes of a space, nil if there is none. Good
+// until the next call.
+func (c *Client) SpaceRecord(s Space) *table.SpaceRecord { return c.view.Space(uint32(s)) }
+
+// ObjectRecord is what the pager publishes of an object, nil if there is none.
+func (c *Client) ObjectRecord(o Object) *table.ObjectRecord { return c.view.Object(uint32(o)) }
+
+// ObjectMapped says whether any region maps the object: then its size matters.
+func (c *Client) ObjectMapped(o Object) bool {
+	r := c.view.Object(uint32(o))
+	return r != nil && r.Mappings > 0
+}
+
+// Stats is the published header: memory in total and free, in frames.
+func (c *Client) Stats() table.Header { return *c.view.Header }
