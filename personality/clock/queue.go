@@ -1,0 +1,150 @@
+package clock
+
+// Kind says whose deadline a Timer is.
+type Kind uint8
+
+const (
+	// KindCall is the deadline of a blocked call; ID is the thread's.
+	KindCall Kind = iota
+	// KindTimerFD is a timerfd; ID is the file system's.
+	KindTimerFD
+	// KindInterval is ITIMER_REAL; ID is the process.
+	KindInterval
+	// KindPosix is a POSIX timer; ID is process << 32 | number.
+	KindPosix
+	// KindCPU is the earliest moment at which a CPU-time timer of the process ID can expire.
+	KindCPU
+	// KindTerminal is the VTIME or output deadline of a terminal; ID is the terminal's.
+	KindTerminal
+)
+
+// Timer is one place in the queue. Its owner embeds it, sets Kind and ID once
+// and keeps what it needs to arm it again after a swap. The zero Timer is disarmed.
+type Timer struct {
+	Kind Kind
+	ID   uint64
+	// Wall says that the deadline is a moment of CLOCK_REALTIME: it moves when
+	// that clock is set.
+	Wall     bool
+	deadline int64 // ns since boot
+	place    int   // index in the heap + 1, 0 when disarmed
+}
+
+// Armed reports whether the timer is in the queue.
+func (t *Timer) Armed() bool { return t.place != 0 }
+
+// Deadline is when the timer expires, in ns since boot. Meaningful while armed.
+func (t *Timer) Deadline() int64 { return t.deadline }
+
+// Queue is a binary heap of armed timers. Equal deadlines expire in the order of kind
+// and id, so that the order does not depend on the history of the heap and
+// survives a swap.
+type Queue struct {
+	heap []*Timer
+}
+
+func less(a, b *Timer) bool {
+	if a.deadline != b.deadline {
+		return a.deadline < b.deadline
+	}
+	if a.Kind != b.Kind {
+		return a.Kind < b.Kind
+	}
+	return a.ID < b.ID
+}
+
+// Set arms t for deadline (ns since boot), whatever it was before.
+func (q *Queue) Set(t *Timer, deadline int64) {
+	t.deadline = deadline
+	if t.place == 0 {
+		q.heap = append(q.heap, t)
+		t.place = len(q.heap)
+		q.up(t.place - 1)
+		return
+	}
+	i := t.place - 1
+	if !q.up(i) {
+		q.down(i)
+	}
+}
+
+// Stop disarms t.
+func (q *Queue) Stop(t *Timer) {
+	if t.place == 0 {
+		return
+	}
+	i, last := t.place-1, len(q.heap)-1
+	q.swap(i, last)
+	q.heap[last] = nil
+	q.heap = q.heap[:last]
+	t.place = 0
+	if i < last && !q.up(i) {
+		q.down(i)
+	}
+}
+
+// Earliest is the first deadline, 0 when there is none.
+func (q *Queue) Earliest() int64 {
+	if len(q.heap) == 0 {
+		return 0
+	}
+	return q.heap[0].deadline
+}
+
+// Expired takes the first timer whose deadline is not after now, or returns nil.
+func (q *Queue) Expired(now int64) *Timer {
+	if len(q.heap) == 0 || q.heap[0].deadline > now {
+		return nil
+	}
+	t := q.heap[0]
+	q.Stop(t)
+	return t
+}
+
+// shiftWall moves every deadline that is a moment of CLOCK_REALTIME after that
+// clock was set forward by step ns.
+func (q *Queue) shiftWall(step int64) {
+	for _, t := range q.heap {
+		if t.Wall {
+			t.deadline = max(1, satSub(t.deadline, step))
+		}
+	}
+	for i := len(q.heap)/2 - 1; i >= 0; i-- {
+		q.down(i)
+	}
+}
+
+func (q *Queue) swap(i, j int) {
+	q.heap[i], q.heap[j] = q.heap[j], q.heap[i]
+	q.heap[i].place, q.heap[j].place = i+1, j+1
+}
+
+func (q *Queue) up(i int) bool {
+	moved := false
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !less(q.heap[i], q.heap[parent]) {
+			break
+		}
+		q.swap(i, parent)
+		i, moved = parent, true
+	}
+	return moved
+}
+
+func (q *Queue) down(i int) {
+	for {
+		child := 2*i + 1
+		if child >= len(q.heap) {
+			return
+		}
+		if child+1 < len(q.heap) && less(q.heap[child+1], q.heap[child]) {
+			child++
+		}
+		if !less(q.heap[child], q.heap[i]) {
+			return
+		}
+		q.swap(i, child)
+		i = child
+	}
+}
