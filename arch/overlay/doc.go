@@ -1,0 +1,29 @@
+// Package overlay lets stock Go run without an operating system.
+//
+// It reads the installed GOROOT, makes a few exact-match edits in the runtime,
+// adds the files under _runtime, and writes an overlay for `go build -overlay`.
+// No file of the standard library is copied into the repository, and no forked
+// compiler is needed. The Go version is pinned in go.mod: an edit that does not
+// match exactly as often as it should stops the build.
+//
+// There are two profiles:
+//
+//   - Kernel: ring 0, heap and image in the high half, memory and clock from the
+//     boot table. See _runtime/kernel.
+//   - Server: ring 3, one thread, demand-zero heap, output and death through
+//     kernel calls. See _runtime/server.
+//
+// What the port adds to package runtime for the project's own packages (they
+// use it in files with the build tag of the profile, see Profile.Tag, so that
+// the host's go vet does not miss it):
+//
+//	both    BareHeapLive, BareSetIdle
+//	kernel  BareSetClock, BareSeal, BareTrapStack, BareTraceback, and for
+//	        assembly the symbol runtime·bareTrapG
+//
+// What differs from Go on Linux: one thread, no sysmon (so goroutines are not
+// preempted while they compute, and no garbage collection starts by itself after
+// two minutes), no signals, no descriptors but 1 and 2, no AVX in Go code.
+//
+// Package overlay runs on the host and imports nothing of the project.
+package overlay

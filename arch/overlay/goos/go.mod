@@ -1,0 +1,3 @@
+module runtime/goos
+
+go 1.26.8

@@ -1,0 +1,122 @@
+// Command ring0 is a Go program for the kernel profile that exercises the
+// runtime port alone, without the microkernel: goroutines, channels, timers,
+// maps, forced and paced garbage collection. It prints one line per check and
+// ends the machine with status 0 if all held.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+)
+
+var checks = []struct {
+	name string
+	run  func() error
+}{
+	{"goroutines and channels", goroutines},
+	{"timers fire in order", timers},
+	{"garbage is collected within the heap's bounds", garbage},
+	{"panics are recovered", recovered},
+	{"there are no files", noFiles},
+}
+
+func main() {
+	fmt.Println("ring0:", runtime.Version(), runtime.GOARCH, os.Args)
+	failed := 0
+	for _, c := range checks {
+		if err := c.run(); err != nil {
+			fmt.Printf("FAIL %s: %v\n", c.name, err)
+			failed++
+			continue
+		}
+		fmt.Println("ok  ", c.name)
+	}
+	os.Exit(failed)
+}
+
+func goroutines() error {
+	const n = 100
+	var wg sync.WaitGroup
+	c := make(chan int)
+	for i := range n {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			c <- i
+		}()
+	}
+	go func() { wg.Wait(); close(c) }()
+	sum := 0
+	for v := range c {
+		sum += v
+	}
+	if sum != n*(n-1)/2 {
+		return fmt.Errorf("sum %d", sum)
+	}
+	return nil
+}
+
+func timers() error {
+	c := make(chan int)
+	start := time.Now()
+	for i := range 4 {
+		go func() {
+			time.Sleep(time.Duration(4-i) * time.Millisecond)
+			c <- i
+		}()
+	}
+	for want := 3; want >= 0; want-- {
+		if v := <-c; v != want {
+			return fmt.Errorf("got %d, want %d", v, want)
+		}
+	}
+	if d := time.Since(start); d < 4*time.Millisecond {
+		return fmt.Errorf("4 ms took %v", d)
+	}
+	return nil
+}
+
+func garbage() error {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	keep := map[int][]byte{}
+	for i := range 4000 {
+		keep[i%20] = make([]byte, 10000)
+		for j := range keep[i%20] {
+			if keep[i%20][j] != 0 {
+				return fmt.Errorf("fresh memory is not zero")
+			}
+			keep[i%20][j] = byte(i)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if after.NumGC-before.NumGC < 2 {
+		return fmt.Errorf("%d collections", after.NumGC-before.NumGC)
+	}
+	if after.HeapSys > 4<<20 {
+		return fmt.Errorf("the heap grew to %d KiB", after.HeapSys>>10)
+	}
+	return nil
+}
+
+func recovered() (err error) {
+	defer func() {
+		if recover() == nil {
+			err = fmt.Errorf("no panic")
+		}
+	}()
+	var m map[int]int
+	m[1] = 1
+	return nil
+}
+
+func noFiles() error {
+	if _, err := os.Open("/etc/passwd"); !os.IsNotExist(err) {
+		return fmt.Errorf("open: %v", err)
+	}
+	return nil
+}
