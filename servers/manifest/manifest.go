@@ -79,6 +79,7 @@ type Server struct {
 	Space    bool // may use its own address space
 	Devices  []Device
 	Windows  []Window
+	View     []View   // what the pager maps into its window
 	Files    []string // files of the boot bundle that it is told about
 	Args     []string
 }
@@ -108,11 +109,21 @@ type Window struct {
 	Grant  bool       // the server gets the capability
 }
 
+// View is a part of physical memory that the pager, which divides it, maps into
+// a server's window.
+type View uint8
+
+const (
+	ViewData   View = iota // frames of programs and files, read-write
+	ViewTables             // published tables, read-only
+	ViewImage              // the boot image, read-only
+)
+
 // Wire lets From call and notify To.
 type Wire struct {
 	From, To string
 	Name     string // what From calls it; To's name unless given
-	Badge    uint64 // what To is told; From's number unless given
+	Badge    uint64 // what To is told; unless given From's number, and supervise.Badge for root
 }
 
 // Server finds a server by name.

@@ -97,6 +97,14 @@ func (p *parser) servers(v value) error {
 			"space":    v.truth(&s.Space),
 			"files":    v.texts(&s.Files),
 			"args":     v.texts(&s.Args),
+			"view": func(v value) error {
+				return v.each(3, func(v value) error {
+					var part View
+					err := choose(&part, map[string]View{"data": ViewData, "tables": ViewTables, "image": ViewImage})(v)
+					s.View = append(s.View, part)
+					return err
+				})
+			},
 			"devices": func(v value) error {
 				return v.each(ipc.MaxGrants, func(v value) error { return p.device(v, &s) })
 			},

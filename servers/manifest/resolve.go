@@ -1,5 +1,7 @@
 package manifest
 
+import "starling/ipc/supervise"
+
 // resolve checks what the parts of a manifest say about each other.
 func (p *parser) resolve() error {
 	if err := p.resolveMemory(); err != nil {
@@ -79,8 +81,8 @@ func (p *parser) resolveServers() error {
 		if s.Role == Pager {
 			paged = true
 		}
-		if !s.Eager && !paged {
-			return p.serverAt[i].fault("its heap comes on demand, so it must stand after the pager (or be eager)")
+		if (!s.Eager || len(s.View) > 0) && !paged {
+			return p.serverAt[i].fault("its heap or view comes from the pager, so it must stand after the pager")
 		}
 	}
 	return nil
@@ -110,6 +112,9 @@ func (p *parser) resolveWires() error {
 		seen[[2]string{w.From, w.Name}] = true
 		if w.Badge == 0 {
 			w.Badge = uint64(from)
+			if w.From == RootName {
+				w.Badge = supervise.Badge
+			}
 		}
 	}
 	return nil
