@@ -1,0 +1,108 @@
+package sim
+
+import "starling/ipc"
+
+// raise hands one event of a program to the endpoint that handles it: saves the
+// registers in the frame, fills its header, queues the thread.
+func (t *Thread) raise(kind ipc.EventKind, vector uint16, address, code uint64, access ipc.Access) {
+	t.pay()
+	ep, badge := t.trapEndpoint, t.trapBadge
+	if kind == ipc.EventFault {
+		ep, badge = t.faultEndpoint, t.faultBadge
+		t.k.stats.Faults++
+	}
+	if kind == ipc.EventSyscall {
+		t.k.stats.Syscalls++
+	} else {
+		t.regs.OrigAX = noCall
+	}
+	t.sequence++
+	t.event = ipc.Event{Kind: kind, Vector: vector, Badge: badge, Token: t.Token()}
+	switch kind {
+	case ipc.EventFault:
+		t.event.Address, t.event.Access = address, access
+	case ipc.EventException:
+		t.event.Error = code
+	}
+	t.put(ipc.MaskGeneral | ipc.MaskControl)
+	f := &t.frame.Regs // the other selectors are not written at traps
+	f.CS, f.SS, f.FSBase, f.GSBase = t.regs.CS, t.regs.SS, t.regs.FSBase, t.regs.GSBase
+	h := &t.frame.Event
+	h.Kind, h.Vector, h.Flags = uint16(kind), vector, 0
+	h.Thread, h.Generation, h.Sequence, h.Badge = t.number, t.generation, t.sequence, badge
+	h.Time, h.Address, h.Error = t.k.now, address, code
+	h.UserTime, h.DebugStatus = t.userTime, t.debugStatus
+	t.debugStatus = 0
+	t.queueAt(ep)
+}
+
+// queueAt queues the thread's event. No endpoint, or a destroyed one, leaves the thread
+// parked for ever: only destroying it helps.
+func (t *Thread) queueAt(ep *endpoint) {
+	if ep == nil || ep.dead {
+		t.state = waiting
+		return
+	}
+	t.state = queued
+	ep.push(t)
+}
+
+// forward hands a fault on to the trap endpoint with the pager's verdict.
+func (t *Thread) forward(class ipc.FaultClass) {
+	t.sequence++
+	t.event.Badge, t.event.Class, t.event.Token = t.trapBadge, class, t.Token()
+	h := &t.frame.Event
+	h.Sequence, h.Badge, h.Time = t.sequence, t.trapBadge, t.k.now
+	t.queueAt(t.trapEndpoint)
+}
+
+// Reply implements ipc.Transport.
+func (tr *Transport) Reply(r ipc.Reply) error {
+	tr.enter()
+	t, err := tr.k.parked(r.Token)
+	if err != nil {
+		return err
+	}
+	if t.server != nil {
+		return ipc.ErrState // a call is answered with Answer
+	}
+	if r.Mask&^maskAll != 0 || r.Action > ipc.ActionForward || r.Class > ipc.FaultOutOfMemory {
+		return ipc.ErrInvalid
+	}
+	if r.Action == ipc.ActionForward && (t.event.Kind != ipc.EventFault || t.event.Class != ipc.FaultNone || r.Class == ipc.FaultNone) {
+		return ipc.ErrInvalid
+	}
+	tr.k.tapReply(tr, t, &r)
+	t.take(r.Mask)
+	switch r.Action {
+	case ipc.ActionResumeReport:
+		t.recall = true
+		fallthrough
+	case ipc.ActionResume:
+		tr.k.makeReady(t)
+	case ipc.ActionKill:
+		tr.k.destroyThread(t)
+	case ipc.ActionForward:
+		t.forward(r.Class)
+	}
+	return nil
+}
+
+// parked finds the thread whose received event the token names.
+func (k *Kernel) parked(tok ipc.Token) (*Thread, error) {
+	if tok.Thread == 0 || int(tok.Thread) >= len(k.threads) {
+		return nil, ipc.ErrStale
+	}
+	t := k.threads[tok.Thread]
+	if t.generation != tok.Generation || t.sequence != tok.Sequence || t.state != waiting {
+		return nil, ipc.ErrStale
+	}
+	return t, nil
+}
+
+// makeReady puts a program at the end of the run queue. The token of the event it
+// waited behind is stale from here on.
+func (k *Kernel) makeReady(t *Thread) {
+	t.state = ready
+	k.ready = append(k.ready, t)
+}
