@@ -151,3 +151,13 @@ func (t *Table) Woken() (Thread, bool) {
 	}
 	return th, true
 }
+
+// Has reports whether thread waits for id.
+func (t *Table) Has(id ID, thread Thread) bool {
+	for _, w := range t.queues[id] {
+		if w.listener == nil && w.thread == thread {
+			return true
+		}
+	}
+	return false
+}
