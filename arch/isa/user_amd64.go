@@ -1,0 +1,128 @@
+// Package isa is the instruction set the project is built for, as packages see
+// it that must not name a register: every name here is the one of arch/<isa>/userabi,
+// chosen by build tag. A port supplies the same names.
+package isa
+
+import "starling/arch/amd64/userabi"
+
+// Types of the user ABI.
+type (
+	Frame       = userabi.Frame
+	CPU         = userabi.CPU
+	Signal      = userabi.Signal
+	Fault       = userabi.Fault
+	AltStack    = userabi.AltStack
+	SignalFrame = userabi.SignalFrame
+	Restored    = userabi.Restored
+)
+
+// Numbers of the user ABI.
+const (
+	Machine            = userabi.Machine
+	Platform           = userabi.Platform
+	ELFMachine         = userabi.ELFMachine
+	AuditArch          = userabi.AuditArch
+	ClockTick          = userabi.ClockTick
+	PageSize           = userabi.PageSize
+	TaskSize           = userabi.TaskSize
+	StackTop           = userabi.StackTop
+	DynamicBase        = userabi.DynamicBase
+	MinimumAddress     = userabi.MinimumAddress
+	MapRandomBits      = userabi.MapRandomBits
+	StackRandomBits    = userabi.StackRandomBits
+	BreakRandom        = userabi.BreakRandom
+	MinimumSignalStack = userabi.MinimumSignalStack
+	SignalInfoSize     = userabi.SignalInfoSize
+	SignalFrameSize    = userabi.SignalFrameSize
+	MaximumSignalFrame = userabi.MaximumSignalFrame
+	FPHeaderSize       = userabi.FPHeaderSize
+	NoCall             = userabi.NoCall
+)
+
+// Number is the system call number of the frame.
+func Number(f *Frame) int32 { return userabi.Number(f) }
+
+// InCall reports whether the frame is in a system call that can be restarted.
+func InCall(f *Frame) bool { return userabi.InCall(f) }
+
+// SetNumber changes the system call number; NoCall ends the call.
+func SetNumber(f *Frame, n uint64) { userabi.SetNumber(f, n) }
+
+// Arguments copies the six arguments of the call.
+func Arguments(f *Frame, a *[6]uint64) { userabi.Arguments(f, a) }
+
+// Result is the result register.
+func Result(f *Frame) int64 { return userabi.Result(f) }
+
+// SetResult sets the result register (group MaskResult).
+func SetResult(f *Frame, v int64) { userabi.SetResult(f, v) }
+
+// Restart makes the thread execute a system call again as number n (MaskGeneral, MaskControl).
+func Restart(f *Frame, n uint64) { userabi.Restart(f, n) }
+
+// RestartSame makes the thread execute its system call again.
+func RestartSame(f *Frame) { userabi.RestartSame(f) }
+
+// IP is the instruction pointer.
+func IP(f *Frame) uint64 { return userabi.IP(f) }
+
+// SetIP sets the instruction pointer (MaskControl).
+func SetIP(f *Frame, v uint64) { userabi.SetIP(f, v) }
+
+// SP is the stack pointer.
+func SP(f *Frame) uint64 { return userabi.SP(f) }
+
+// SetSP sets the stack pointer (MaskControl).
+func SetSP(f *Frame, v uint64) { userabi.SetSP(f, v) }
+
+// SetTLS sets the thread pointer (MaskSegments).
+func SetTLS(f *Frame, v uint64) { userabi.SetTLS(f, v) }
+
+// CopyForChild copies what a new thread starts with.
+func CopyForChild(dst, src *Frame) { userabi.CopyForChild(dst, src) }
+
+// Start makes the frame what a program begins with (all groups).
+func Start(f *Frame, ip, sp uint64) { userabi.Start(f, ip, sp) }
+
+// ResetFP makes the floating-point state initial (MaskFP).
+func ResetFP(f *Frame) { userabi.ResetFP(f) }
+
+// Baseline is the least processor of the instruction set.
+func Baseline() CPU { return userabi.Baseline() }
+
+// NeedsFP reports whether Exception has to see the floating-point state.
+func NeedsFP(vector uint16) bool { return userabi.NeedsFP(vector) }
+
+// Exception says which signal an exception is.
+func Exception(f *Frame, vector uint16) Signal { return userabi.Exception(f, vector) }
+
+// PageFault describes a page fault for the signal frame.
+func PageFault(address uint64, present, write, execute bool) Fault {
+	return userabi.PageFault(address, present, write, execute)
+}
+
+// BelowRedZone is where a signal frame may start on the interrupted stack.
+func BelowRedZone(sp uint64) uint64 { return userabi.BelowRedZone(sp) }
+
+// PlaceSignal says where signal frame and floating-point area go below sp.
+func PlaceSignal(cpu *CPU, sp uint64) (frame, fp uint64) { return userabi.PlaceSignal(cpu, sp) }
+
+// BuildSignal writes a signal frame into buf and returns its length.
+func BuildSignal(cpu *CPU, f *Frame, s *SignalFrame, addr, fp uint64, buf []byte) int {
+	return userabi.BuildSignal(cpu, f, s, addr, fp, buf)
+}
+
+// EnterHandler points the registers at a handler (MaskGeneral, MaskControl).
+func EnterHandler(f *Frame, s *SignalFrame, addr uint64) { userabi.EnterHandler(f, s, addr) }
+
+// SignalReturn is the address of the signal frame of a thread in sigreturn.
+func SignalReturn(f *Frame) uint64 { return userabi.SignalReturn(f) }
+
+// RestoreSignal takes the registers out of a signal frame (MaskGeneral, MaskControl).
+func RestoreSignal(f *Frame, buf []byte) Restored { return userabi.RestoreSignal(f, buf) }
+
+// FPSize says how many bytes of a floating-point area RestoreFP wants.
+func FPSize(cpu *CPU, head []byte) int { return userabi.FPSize(cpu, head) }
+
+// RestoreFP takes the floating-point state out of an area (MaskFP).
+func RestoreFP(cpu *CPU, f *Frame, area []byte) { userabi.RestoreFP(cpu, f, area) }
