@@ -108,7 +108,9 @@ func (b *Builder) Build(p Profile, pkg, out string) error {
 		return fmt.Errorf("overlay: %w", err)
 	}
 	// GOAMD64=v1: a higher level would use AVX without asking.
-	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOFLAGS=", "GOEXPERIMENT="}
+	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOFLAGS=",
+		// A heap that begins at a random place wastes half an arena and differs from boot to boot.
+		"GOEXPERIMENT=norandomizedheapbase64"}
 	_, err = run(b.Directory, env, "go", "build", "-trimpath", "-buildvcs=false", "-overlay", file,
 		"-tags", p.Tag(), "-ldflags", "-s -w -T="+p.textAddress(), "-o", out, pkg)
 	return err
