@@ -67,6 +67,7 @@ type Kernel struct {
 	idle      []uint32  // free thread numbers, last freed first
 	endpoints []*endpoint
 	ready     []*Thread // runnable programs, in round-robin order
+	last      *Thread   // the program replied to last
 	order     uint64    // counts what became pending, for first come first served
 	alarms    []alarm
 

@@ -155,22 +155,44 @@ func (k *Kernel) receive(tr *Transport, ep *endpoint, ev *ipc.Event) {
 // runProgram gives one ready program the processor until it traps, its slice ends
 // or a deadline comes.
 func (k *Kernel) runProgram() {
-	t := k.chooseProgram()
+	t := k.handOff()
+	if t == nil {
+		t = k.chooseProgram()
+		slice := k.cfg.Slice
+		if k.rng != nil {
+			slice = 1 + k.rng.Int64N(slice)
+		}
+		t.sliceEnd = k.now + slice
+	}
 	k.stats.Switches++
-	slice := k.cfg.Slice
-	if k.rng != nil {
-		slice = 1 + k.rng.Int64N(slice)
+	end := t.sliceEnd
+	if next := k.nextDeadline(); next != 0 {
+		end = min(end, next)
 	}
-	if next := k.nextDeadline(); next != 0 && next-k.now < slice {
-		slice = max(next-k.now, 1)
-	}
-	t.budget = slice
-	t.unpaid = slice
+	t.budget = max(end-k.now, 1)
+	t.unpaid = t.budget
 	t.execute()
 	t.pay()
 	if t.state == ready { // preempted
 		k.ready = append(k.ready, t)
 	}
+}
+
+// handOff takes the program that was replied to last, while its slice lasts: it
+// goes on at once. With a seed it may have to wait its turn.
+func (k *Kernel) handOff() *Thread {
+	t := k.last
+	k.last = nil
+	if t == nil || t.state != ready || t.sliceEnd <= k.now || k.rng != nil && k.rng.IntN(4) == 0 {
+		return nil
+	}
+	for i := len(k.ready) - 1; i >= 0; i-- {
+		if k.ready[i] == t {
+			k.ready = append(k.ready[:i], k.ready[i+1:]...)
+			break
+		}
+	}
+	return t
 }
 
 // chooseProgram takes a program of the best priority off the run queue: the

@@ -40,6 +40,7 @@ type Thread struct {
 	trapBadge     uint64
 	recall        bool  // reports at the next boundary
 	userTime      int64 // ns in user mode
+	sliceEnd      int64 // when its time slice is over
 	budget        int64 // ns left until the slice ends or a deadline comes
 	unpaid        int64 // budget when it was last accounted
 	regs          frame.Registers

@@ -80,6 +80,7 @@ func (tr *Transport) Reply(r ipc.Reply) error {
 		fallthrough
 	case ipc.ActionResume:
 		tr.k.makeReady(t)
+		tr.k.last = t
 	case ipc.ActionKill:
 		tr.k.destroyThread(t)
 	case ipc.ActionForward:
