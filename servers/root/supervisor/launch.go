@@ -1,0 +1,299 @@
+package supervisor
+
+import (
+	"fmt"
+	"hash/fnv"
+	"unsafe"
+
+	"starling/ipc"
+	"starling/ipc/console"
+	"starling/pager/client"
+	"starling/servers/manifest"
+)
+
+// stackPages is the first stack of a server, see ipc.StackSizeBytes.
+const stackPages = ipc.StackSizeBytes / ipc.PageSize
+
+// Pages of a server's own piece of memory, in this order: the info page, the
+// message buffer, the stack, then the program's private segments.
+const (
+	infoPage   = 0
+	bufferPage = 1
+	stackPage  = 2
+	dataPage   = stackPage + stackPages
+)
+
+// server is one server of the manifest and its present instance.
+type server struct {
+	spec     *manifest.Server
+	number   int // the badge of its traps at root
+	program  *program
+	file     []byte
+	filePage uint64 // where the file begins in the image, pages
+	endpoint ipc.Handle
+	own      piece // see dataPage
+	bytes    []byte
+	heap     piece // only when eager
+
+	// The present instance.
+	space   ipc.Handle
+	thread  ipc.Handle
+	adopted client.Space // the pager's name of the space, 0 if it has none
+	starts  int
+	dead    bool
+}
+
+// prepare checks a server's program and sets its memory and endpoint aside.
+func (r *Root) prepare(s *server) (err error) {
+	if s.file, err = r.file(s.spec.Binary); err != nil {
+		return err
+	}
+	entry, _ := r.bundle.Find(s.spec.Binary)
+	s.filePage = entry.Offset / pageSize
+	if s.program, err = parseProgram(s.file); err != nil {
+		return fmt.Errorf("program %s: %w", s.spec.Binary, err)
+	}
+	if s.own, err = r.memory.take(dataPage + s.program.privatePages()); err != nil {
+		return err
+	}
+	if s.bytes, err = r.memory.show(s.own, ipc.Read|ipc.Write); err != nil {
+		return err
+	}
+	if s.spec.Eager {
+		if s.heap, err = r.memory.take(pagesOf(s.spec.Heap)); err != nil {
+			return fmt.Errorf("heap: %w", err)
+		}
+	}
+	s.endpoint, err = r.newEndpoint()
+	return err
+}
+
+// launch makes a new instance of a prepared server and starts it.
+func (r *Root) launch(s *server) error {
+	if err := r.build(s); err != nil {
+		return err
+	}
+	fault, badge, err := r.adopt(s)
+	if err != nil {
+		return err
+	}
+	if err := r.makeThread(s, fault, badge); err != nil {
+		return fmt.Errorf("thread: %w", err)
+	}
+	info := r.newInfo(s)
+	if err := r.grantAll(s, info); err != nil {
+		return err
+	}
+	*(*ipc.ServerInfo)(unsafe.Pointer(&s.bytes[infoPage])) = *info
+	stack := s.bytes[stackPage*ipc.PageSize : dataPage*ipc.PageSize]
+	args := append([]string{s.spec.Name}, s.spec.Args...)
+	sp, err := ipc.ServerStack(stack, ipc.StackTop, args, nil, info.Seed)
+	if err != nil {
+		return fmt.Errorf("arguments: %w", err)
+	}
+	if err := r.t.ThreadStart(s.thread, 0, s.program.entry, sp); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	s.starts++
+	s.dead = false
+	return r.takeRole(s)
+}
+
+// build makes the space and lays the program out in it.
+func (r *Root) build(s *server) error {
+	err := r.memory.retry(func() (err error) {
+		s.space, err = r.t.SpaceCreate()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("space: %w", err)
+	}
+	clear(s.bytes)
+	const readWrite = ipc.Read | ipc.Write
+	type part struct {
+		va, page, pages uint64
+		access          ipc.Access
+	}
+	parts := []part{
+		{ipc.InfoAddress, infoPage, 1, ipc.Read},
+		{ipc.BufferAddress, bufferPage, 1, readWrite},
+		{ipc.StackTop - ipc.StackSizeBytes, stackPage, stackPages, readWrite},
+	}
+	next := uint64(dataPage)
+	for i := range s.program.segments {
+		g := &s.program.segments[i]
+		if g.shared() {
+			page := s.filePage + (g.fileOffset-g.lead)/pageSize
+			if err := r.memory.mapRange(s.space, g.address, r.image, page, g.pages, g.access); err != nil {
+				return fmt.Errorf("mapping its program: %w", err)
+			}
+			continue
+		}
+		copy(s.bytes[next*pageSize+g.lead:], s.file[g.fileOffset:g.fileOffset+g.fileSize])
+		parts = append(parts, part{g.address, next, g.pages, g.access})
+		next += g.pages
+	}
+	for _, p := range parts {
+		if err := r.memory.mapRange(s.space, p.va, s.own, p.page, p.pages, p.access); err != nil {
+			return fmt.Errorf("mapping %#x: %w", p.va, err)
+		}
+	}
+	if s.spec.Eager {
+		if err := r.memory.mapRange(s.space, ipc.HeapAddress, s.heap, 0, s.heap.pages, readWrite); err != nil {
+			return fmt.Errorf("mapping its heap: %w", err)
+		}
+	}
+	return r.mapWindows(s)
+}
+
+// mapWindows maps the memory that the manifest lets the server see.
+func (r *Root) mapWindows(s *server) error {
+	for _, w := range s.spec.Windows {
+		if w.Access == 0 {
+			continue
+		}
+		at := uint64(0)
+		for _, p := range r.parts[w.Memory] {
+			va := ipc.WindowAddress + p.base
+			if w.Frames {
+				va = ipc.FramesAddress + at
+			}
+			if err := r.memory.mapRange(s.space, va, p, 0, p.pages, w.Access); err != nil {
+				return fmt.Errorf("window of %s: %w", w.Memory, err)
+			}
+			at += p.pages * pageSize
+		}
+	}
+	return nil
+}
+
+// adopt registers the space with the pager, which gives it its heap and view.
+// It returns where the server's faults go, with which badge: to root when the
+// server needs no pager.
+func (r *Root) adopt(s *server) (ipc.Handle, uint64, error) {
+	if r.pager == nil || s.spec.Eager && len(s.spec.View) == 0 {
+		return r.endpoint, uint64(s.number), nil
+	}
+	id, status := r.pager.SpaceAdopt(s.space)
+	if status != client.OK {
+		return 0, 0, fmt.Errorf("adoption by the pager: %w", status)
+	}
+	s.adopted = id
+	if !s.spec.Eager {
+		status = r.pager.Map(id, client.Region{
+			Address: ipc.HeapAddress, Pages: pagesOf(s.spec.Heap), Access: ipc.Read | ipc.Write, Flags: client.NoReserve,
+		})
+		if status != client.OK {
+			return 0, 0, fmt.Errorf("heap from the pager: %w", status)
+		}
+	}
+	parts := map[manifest.View]client.WindowParts{
+		manifest.ViewData: client.WindowData, manifest.ViewTables: client.WindowTables, manifest.ViewImage: client.WindowImage,
+	}
+	var view client.WindowParts
+	for _, v := range s.spec.View {
+		view |= parts[v]
+	}
+	if view != 0 {
+		if status = r.pager.WindowMap(id, view); status != client.OK {
+			return 0, 0, fmt.Errorf("view of the pager's memory: %w", status)
+		}
+	}
+	pager, _ := r.byRole(manifest.Pager)
+	return pager.endpoint, uint64(id), nil
+}
+
+func (r *Root) makeThread(s *server, fault ipc.Handle, badge uint64) error {
+	spec := ipc.ThreadSpec{
+		Space: s.space, Kind: ipc.Server, Priority: s.spec.Priority,
+		FrameMemory: s.own.handle, FrameOffset: bufferPage * pageSize,
+		FaultEndpoint: fault, FaultBadge: badge,
+		TrapEndpoint: r.endpoint, TrapBadge: uint64(s.number),
+	}
+	return r.memory.retry(func() (err error) {
+		s.thread, _, err = r.t.ThreadCreate(&spec)
+		return err
+	})
+}
+
+// newInfo fills the info page but for the grants.
+func (r *Root) newInfo(s *server) *ipc.ServerInfo {
+	info := &ipc.ServerInfo{
+		Magic: ipc.ServerInfoMagic, Version: ipc.ServerInfoVersion, Size: uint32(unsafe.Sizeof(ipc.ServerInfo{})),
+		TSC0: r.info.TSC0, Mult: r.info.Mult, Wall: r.info.Wall,
+		HeapBase: ipc.HeapAddress, HeapLimit: ipc.HeapAddress + s.spec.Heap,
+		Buffer: ipc.BufferAddress, Priority: s.spec.Priority,
+	}
+	if r.config.WallTime != 0 {
+		info.Wall = uint64(r.config.WallTime)
+	}
+	for i := range info.Seed {
+		info.Seed[i] = r.seed(s.spec.Name, i)
+	}
+	return info
+}
+
+// seed derives a server's seed from that of the run, so that servers do not
+// draw the same numbers.
+func (r *Root) seed(name string, i int) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d %s %d", r.config.Seed, name, i)
+	return h.Sum64()
+}
+
+// takeRole makes use of a server that root itself needs.
+func (r *Root) takeRole(s *server) error {
+	wire, ok := r.ownWire(s.spec.Name)
+	if !ok || s.starts > 1 { // the endpoint outlives the instance, and so does the wire
+		return nil
+	}
+	h, err := r.mint(s.endpoint, wire.Badge)
+	if err != nil {
+		return fmt.Errorf("root's wire: %w", err)
+	}
+	switch s.spec.Role {
+	case manifest.Pager:
+		r.pager = client.NewAdministrator(r.t, h)
+	case manifest.Console:
+		r.console = &console.Client{Transport: r.t, Endpoint: h}
+	case manifest.Personality:
+		r.ending.personality = h
+	}
+	return nil
+}
+
+// ownWire finds the wire from root to a server.
+func (r *Root) ownWire(to string) (manifest.Wire, bool) {
+	for _, w := range r.manifest.Wires {
+		if w.From == manifest.RootName && w.To == to {
+			return w, true
+		}
+	}
+	return manifest.Wire{}, false
+}
+
+func (r *Root) mint(endpoint ipc.Handle, badge uint64) (h ipc.Handle, err error) {
+	err = r.memory.retry(func() (err error) {
+		h, err = r.t.EndpointMint(endpoint, badge)
+		return err
+	})
+	return h, err
+}
+
+func (r *Root) byRole(role manifest.Role) (*server, bool) {
+	for _, s := range r.servers {
+		if s.spec.Role == role {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+func (r *Root) byName(name string) (*server, bool) {
+	for _, s := range r.servers {
+		if s.spec.Name == name {
+			return s, true
+		}
+	}
+	return nil, false
+}

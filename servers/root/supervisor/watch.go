@@ -1,0 +1,117 @@
+package supervisor
+
+import (
+	"encoding/hex"
+	"fmt"
+	"unsafe"
+
+	"starling/ipc"
+	"starling/ipc/console"
+	"starling/ipc/control"
+	"starling/ipc/frame"
+	"starling/ipc/supervise"
+	"starling/servers/manifest"
+)
+
+// Handle takes one event. It reports whether root goes on: false once the
+// machine was told to stop.
+func (r *Root) Handle(ev *ipc.Event) bool {
+	switch ev.Kind {
+	case ipc.EventException, ipc.EventFault:
+		r.trapped(ev)
+	case ipc.EventNotify:
+		if ev.Bits&console.InputBit(console.Control) != 0 {
+			r.readControl()
+		}
+		if ev.Bits&supervise.Changed != 0 {
+			r.ending.changed = true
+		}
+	case ipc.EventMessage:
+		// Nobody calls root: calls go down only.
+		if ev.Cap != 0 {
+			_ = r.t.CapDelete(ev.Cap)
+		}
+		_ = r.t.Answer(ev.Token, 0, 0)
+	}
+	return !r.proceed()
+}
+
+// trapped deals with the death of a server: an exception, or a fault that the
+// pager could not resolve.
+func (r *Root) trapped(ev *ipc.Event) {
+	i := ev.Badge - 1
+	if i >= uint64(len(r.servers)) {
+		return
+	}
+	s := r.servers[i]
+	s.dead = true
+	death := control.Death{
+		Server: s.spec.Name, Why: describe(ev), Message: hex.EncodeToString(s.bytes[bufferPage*pageSize:][:32]),
+		Action: "shutdown",
+	}
+	if err := r.t.ThreadSync(s.thread, ipc.MaskGeneral|ipc.MaskControl); err == nil {
+		// The registers of a server come in the layout of a frame.
+		f := (*frame.Frame)(unsafe.Pointer(&r.t.Buffer()[0]))
+		death.Registers = fmt.Sprintf("%+x", f.Regs)
+	}
+	again := s.spec.Restart == manifest.Always && s.starts <= s.spec.Restarts
+	if again {
+		death.Action = fmt.Sprintf("restart %d of %d", s.starts, s.spec.Restarts)
+	}
+	if s.spec.Role == manifest.Console {
+		// It cannot carry the news of its own death.
+		r.t.Log(fmt.Sprintf("server %s died: %s\n", s.spec.Name, death.Why))
+	} else {
+		r.say(control.ToHost{Death: &death})
+	}
+	if !again {
+		r.fail(fmt.Sprintf("server %s died: %s", s.spec.Name, death.Why))
+		return
+	}
+	if err := r.relaunch(s); err != nil {
+		r.fail(fmt.Sprintf("server %s died (%s) and could not be started again: %v", s.spec.Name, death.Why, err))
+		return
+	}
+	if s.spec.Role == manifest.Console {
+		r.say(control.ToHost{Death: &death})
+	}
+}
+
+// relaunch replaces a dead instance. What it held goes with its space; the
+// endpoint stays, so that nobody's wire breaks and waiting calls reach the new one.
+func (r *Root) relaunch(s *server) error {
+	if s.adopted != 0 {
+		// The pager destroys the space and frees the heap with it.
+		r.pager.SpaceDestroy(s.adopted)
+		s.adopted = 0
+	} else if err := r.t.SpaceDestroy(s.space); err != nil {
+		return fmt.Errorf("destroying its space: %w", err)
+	}
+	_ = r.t.CapDelete(s.thread)
+	_ = r.t.CapDelete(s.space)
+	return r.launch(s)
+}
+
+// describe says in words what a server died of.
+func describe(ev *ipc.Event) string {
+	if ev.Kind == ipc.EventException {
+		return fmt.Sprintf("exception %d, error code %#x", ev.Vector, ev.Error)
+	}
+	access := "reading"
+	switch {
+	case ev.Access&ipc.Write != 0:
+		access = "writing"
+	case ev.Access&ipc.Execute != 0:
+		access = "executing"
+	}
+	why := "no memory there"
+	switch ev.Class {
+	case ipc.FaultNotAllowed:
+		why = "not allowed"
+	case ipc.FaultPastEnd:
+		why = "past the end of its object"
+	case ipc.FaultOutOfMemory:
+		why = "out of memory"
+	}
+	return fmt.Sprintf("page fault %s %#x: %s", access, ev.Address, why)
+}
