@@ -92,6 +92,14 @@ func New(t ipc.Transport, endpoint ipc.Handle, w table.Window) (*Client, error) 
 	return c, nil
 }
 
+// NewBlind is a client without a window, for who only gives orders: its readers find
+// nothing, and it sends no message before the first call.
+func NewBlind(t ipc.Transport, endpoint ipc.Handle) *Client {
+	c := &Client{t: t, endpoint: endpoint}
+	c.batch.c = c
+	return c
+}
+
 // one runs a batch of a single op and returns what it did.
 func (c *Client) one(cmd *pagerwire.Command) (uint64, Status) {
 	b := c.Batch()
@@ -214,8 +222,8 @@ func (c *Client) ObjectRef(o Object) Status {
 	return st
 }
 
-// ObjectDestroy takes a holder away. Mappings keep the memory alive, not the id:
-// without a holder the object cannot be named any more.
+// ObjectDestroy takes a holder away. The object lives, and its id is good, as long
+// as it has a holder or a mapping.
 func (c *Client) ObjectDestroy(o Object) Status {
 	_, st := c.one(&pagerwire.Command{Code: pagerwire.CodeObjectDestroy, Object: uint32(o)})
 	return st

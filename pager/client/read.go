@@ -44,6 +44,15 @@ func (c *Client) ObjectPage(o Object, index uint64) (*Page, table.Entry) {
 	return p, e
 }
 
+// ObjectNext finds the first page of an object at or after index that is present.
+func (c *Client) ObjectNext(o Object, index uint64) (uint64, bool) {
+	r := c.view.Object(uint32(o))
+	if r == nil {
+		return 0, false
+	}
+	return table.NextObject(&c.window, r, index)
+}
+
 // PageAt returns the frame of an entry, nil if the window does not show it.
 func (c *Client) PageAt(e table.Entry) *Page {
 	if e&table.Present == 0 {
@@ -66,4 +75,9 @@ func (c *Client) ObjectMapped(o Object) bool {
 }
 
 // Stats is the published header: memory in total and free, in frames.
-func (c *Client) Stats() table.Header { return *c.view.Header }
+func (c *Client) Stats() table.Header {
+	if c.view.Header == nil {
+		return table.Header{}
+	}
+	return *c.view.Header
+}

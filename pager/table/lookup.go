@@ -6,7 +6,7 @@ func Lookup(w *Window, root, page uint64) Entry {
 	if page >= MaxPages {
 		return 0
 	}
-	n := w.Node(root)
+	n := w.Node(Entry(root).Frame())
 	if n == nil {
 		return 0
 	}

@@ -40,7 +40,7 @@ type Header struct {
 type SpaceRecord struct {
 	ID       uint32 // 0: unused
 	Flags    uint32
-	Root     uint64 // physical address of the top node, 0 if there is none
+	Root     uint64 // Entry of the top node, 0 if there is none
 	Resident uint64 // pages present, in all
 	Owned    uint64 // of these, private to the space or copied on the next store
 	Virtual  uint64 // pages in regions

@@ -19,6 +19,9 @@ func NewWindow(base unsafe.Pointer, low, size uint64) Window {
 	return Window{base, low, size}
 }
 
+// Base is the address of the byte at physical address Low.
+func (w *Window) Base() unsafe.Pointer { return w.base }
+
 // Low is the lowest physical address the window shows.
 func (w *Window) Low() uint64 { return w.low }
 

@@ -1,0 +1,265 @@
+package pager
+
+import (
+	"starling/ipc"
+	"starling/pager/table"
+)
+
+// Windows of fault-around, in pages.
+const (
+	// aroundPages is how far a fault looks for pages that are there already.
+	aroundPages = 16
+	// burstMax is the most fresh pages one fault makes.
+	burstMax = 16
+	// burstStart is how many the first fault behind a present page makes.
+	burstStart = 4
+	// burstServer is what a server's heap gets at once: it grows in order, and each
+	// fault stops the whole system.
+	burstServer = 16
+)
+
+// fault answers a page fault.
+func (p *Pager) fault(ev *ipc.Event) {
+	p.header.Faults++
+	class := ipc.FaultNotMapped
+	if i := table.Index(uint32(ev.Badge)); int(i) < len(p.spaces) && ev.Badge != 0 && uint64(p.spaceRecords[i].ID) == ev.Badge {
+		p.mapStart(&p.spaces[i])
+		_, class = p.resolve(i, ev.Address>>table.PageShift, ev.Access, false)
+		if !p.mapFlush() {
+			class = ipc.FaultOutOfMemory
+		}
+	}
+	reply := ipc.Reply{Token: ev.Token, Action: ipc.ActionResume}
+	if class != ipc.FaultNone {
+		reply.Action, reply.Class = ipc.ActionForward, class
+	}
+	// An error means the thread is gone: nobody is left to be told.
+	p.t.Reply(reply)
+}
+
+// resolve makes a page of a space present for an access and returns its entry, or
+// says why it cannot be. Mappings go through p.mapper, which the caller starts and flushes.
+// force is a debugger's access: it does not ask what the region allows.
+func (p *Pager) resolve(i uint32, page uint64, access ipc.Access, force bool) (table.Entry, ipc.FaultClass) {
+	s := &p.spaces[i]
+	ri := s.hit
+	r := &p.regions[ri]
+	if page-r.start >= r.end-r.start {
+		if ri = p.find(s, page); ri == 0 {
+			return 0, ipc.FaultNotMapped
+		}
+		s.hit = ri
+		r = &p.regions[ri]
+	}
+	if access&^r.access != 0 && (!force || r.flags&regionShared != 0 && access&^r.access&ipc.Write != 0) {
+		return 0, ipc.FaultNotAllowed
+	}
+	slot := p.spaceSlot(i, s, page)
+	if slot == nil {
+		return 0, ipc.FaultOutOfMemory
+	}
+	e := *slot
+	write := access&ipc.Write != 0
+	var class ipc.FaultClass
+	switch {
+	case e&table.Owned != 0:
+		class = p.resolveOwned(i, r, page, slot, write)
+	case r.object != 0:
+		class = p.resolveObject(i, r, page, slot, write)
+	default:
+		class = p.resolveFresh(i, r, page)
+	}
+	if class != ipc.FaultNone {
+		// The node may have been made for nothing.
+		s.leaf = 0
+		p.prune(p.spaceTree(i), page, page+1)
+		return 0, class
+	}
+	return p.nodeAt(s.leaf)[page%table.NodeEntries], ipc.FaultNone
+}
+
+// resolveOwned handles a page that has a frame of the space: a store to a frame
+// shared since a fork copies it; all else is a mapping the kernel does not have yet.
+func (p *Pager) resolveOwned(i uint32, r *region, page uint64, slot *table.Entry, write bool) ipc.FaultClass {
+	e := *slot
+	if !write {
+		p.mapAround(i, r, page)
+		return ipc.FaultNone
+	}
+	phys := e.Frame()
+	if p.frameOf(phys).refs > 1 {
+		n, ok := p.takeFrame(p.spaces[i].adopted)
+		if !ok {
+			return ipc.FaultOutOfMemory
+		}
+		*p.bytes(n) = *p.bytes(phys)
+		p.header.Copies++
+		p.dropFrame(phys)
+		phys = n
+	}
+	p.installMapped(i, slot, page, table.FrameEntry(phys, table.Owned|table.Entry(r.access)))
+	return ipc.FaultNone
+}
+
+// installMapped installs an entry and has the kernel map it, if it allows anything.
+func (p *Pager) installMapped(i uint32, slot *table.Entry, page uint64, e table.Entry) {
+	if e&table.Rights == 0 {
+		if *slot&table.Mapped != 0 {
+			p.kernelUnmap(&p.spaces[i], page, 1)
+		}
+		p.install(i, slot, e)
+		return
+	}
+	e |= table.Mapped
+	p.install(i, slot, e)
+	p.mapPage(page, e)
+}
+
+// resolveFresh handles the first touch of anonymous memory: frames of zeros, more
+// than one when the program goes through memory in order.
+func (p *Pager) resolveFresh(i uint32, r *region, page uint64) ipc.FaultClass {
+	s := &p.spaces[i]
+	first, count := p.burst(s, r, page)
+	node := p.nodeAt(s.leaf)
+	flags := table.Owned | table.Entry(r.access)
+	for q := first; q < first+count; q++ {
+		slot := &node[q%table.NodeEntries]
+		if *slot != 0 {
+			continue
+		}
+		phys, ok := p.takeZeroFrame(s.adopted)
+		if !ok {
+			if node[page%table.NodeEntries] == 0 {
+				return ipc.FaultOutOfMemory
+			}
+			break
+		}
+		p.header.FaultPages++
+		p.installMapped(i, slot, q, table.FrameEntry(phys, flags))
+	}
+	s.nextFault, s.burst = first+count, uint32(count)
+	return ipc.FaultNone
+}
+
+// burst decides which pages a first touch of page makes present: [first, first+count),
+// inside of the region and of the node of page, and page among them.
+func (p *Pager) burst(s *space, r *region, page uint64) (first, count uint64) {
+	at := page % table.NodeEntries
+	leaf := p.nodeAt(s.leaf)
+	n := uint64(1)
+	down := false
+	switch {
+	case s.adopted:
+		n = burstServer
+	case p.framesFree < p.frameReserve+4*burstMax:
+		return page, 1
+	case page == s.nextFault:
+		n = min(uint64(s.burst)*2+1, burstMax)
+	case at > 0 && page > r.start && leaf[at-1] != 0:
+		n = burstStart
+	case at < table.NodeEntries-1 && page+1 < r.end && leaf[at+1] != 0:
+		n, down = burstStart, true
+	}
+	node := page - at
+	if down {
+		first = max(page-min(page, n-1), r.start, node)
+		return first, page - first + 1
+	}
+	return page, min(n, r.end-page, node+table.NodeEntries-page)
+}
+
+// mapAround maps a page that has a frame, and its neighbours that have one too but
+// are not known to the kernel: after a fork all of a child's pages are like that.
+// Rights in entries are always up to date, so they go to the kernel as they are.
+func (p *Pager) mapAround(i uint32, r *region, page uint64) {
+	node := p.nodeAt(p.spaces[i].leaf)
+	first, end := around(r, page)
+	for q := first; q < end; q++ {
+		slot := &node[q%table.NodeEntries]
+		if e := *slot; e&table.Rights != 0 && (e&table.Mapped == 0 || q == page) {
+			*slot = e | table.Mapped
+			p.mapPage(q, e)
+		}
+	}
+}
+
+// around is the aligned window of aroundPages that holds page, cut to the region.
+// It never leaves the node of page.
+func around(r *region, page uint64) (first, end uint64) {
+	first = page &^ (aroundPages - 1)
+	return max(first, r.start), min(first+aroundPages, r.end)
+}
+
+// resolveObject handles a page that shows the object, or nothing yet.
+func (p *Pager) resolveObject(i uint32, r *region, page uint64, slot *table.Entry, write bool) ipc.FaultClass {
+	s, e := &p.spaces[i], *slot
+	shared := r.flags&regionShared != 0
+	if e != 0 && (!write || shared && e&table.Write != 0) {
+		p.mapAround(i, r, page)
+		return ipc.FaultNone
+	}
+	o, index := r.object-1, r.offset+(page-r.start)
+	if index >= pagesOf(p.objectRecords[o].Size) {
+		return ipc.FaultPastEnd
+	}
+	if write && !shared {
+		return p.copyFromObject(i, r, page, slot, o, index)
+	}
+	if write || p.objectPage(o, index) == 0 {
+		if _, ok := p.objectFill(o, index, s.adopted); !ok {
+			return ipc.FaultOutOfMemory
+		}
+		// Filling an adopted page unmaps it everywhere, here too, and may free our node.
+		if p.spaceSlot(i, s, page) == nil {
+			return ipc.FaultOutOfMemory
+		}
+	}
+	p.mapObjectAround(i, r, page)
+	return ipc.FaultNone
+}
+
+// copyFromObject makes the private copy of a page that shows the object.
+func (p *Pager) copyFromObject(i uint32, r *region, page uint64, slot *table.Entry, o uint32, index uint64) ipc.FaultClass {
+	phys, ok := p.takeFrame(p.spaces[i].adopted)
+	if !ok {
+		return ipc.FaultOutOfMemory
+	}
+	p.header.FaultPages++
+	if src := p.objectPage(o, index); src != 0 {
+		*p.bytes(phys) = *p.bytes(src.Frame())
+		p.header.Copies++
+	} else {
+		clear(p.bytes(phys)[:])
+	}
+	if old := *slot; old != 0 {
+		p.drop(old)
+	}
+	p.installMapped(i, slot, page, table.FrameEntry(phys, table.Owned|table.Entry(r.access)))
+	return ipc.FaultNone
+}
+
+// mapObjectAround shows the object at page, which it has, and at those
+// neighbours that it has and that show nothing yet.
+func (p *Pager) mapObjectAround(i uint32, r *region, page uint64) {
+	node := p.nodeAt(p.spaces[i].leaf)
+	o := r.object - 1
+	first, end := around(r, page)
+	size := pagesOf(p.objectRecords[o].Size)
+	for q := first; q < end; q++ {
+		slot := &node[q%table.NodeEntries]
+		if *slot != 0 {
+			continue
+		}
+		index := r.offset + (q - r.start)
+		if index >= size {
+			break
+		}
+		e := p.objectPage(o, index)
+		if e == 0 {
+			continue
+		}
+		p.hold(e)
+		p.header.FaultPages++
+		p.installMapped(i, slot, q, e&^table.Rights|rightsInObject(e, r))
+	}
+}
