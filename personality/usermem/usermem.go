@@ -237,3 +237,44 @@ func (io *IO) Take(b []byte) (int, unix.Errno) {
 	}
 	return n, 0
 }
+
+// Peek returns the next contiguous bytes to be written, at most max, without taking them;
+// nil at the end. Skip takes them. So a sink that turns one byte into several can stop
+// exactly where its room ends.
+func (io *IO) Peek(max int) ([]byte, unix.Errno) { return io.next(max, ipc.Read) }
+
+// Skip takes n bytes that Peek returned.
+func (io *IO) Skip(n int) { io.advance(n) }
+
+// Limit makes io end after n more bytes.
+func (io *IO) Limit(n uint64) {
+	if io.mem == nil {
+		io.own = io.own[:min(n, uint64(len(io.own)))]
+		return
+	}
+	for i := range io.iov {
+		if io.iov[i].Len >= n {
+			io.iov[i].Len = n
+			io.iov = io.iov[:i+1]
+			return
+		}
+		n -= io.iov[i].Len
+	}
+}
+
+// Forward drops the first n bytes without moving them; they do not count as done.
+func (io *IO) Forward(n uint64) {
+	if io.mem == nil {
+		io.own = io.own[min(n, uint64(len(io.own))):]
+		return
+	}
+	for n > 0 && len(io.iov) > 0 {
+		k := min(n, io.iov[0].Len)
+		io.iov[0].Base += k
+		io.iov[0].Len -= k
+		n -= k
+		if io.iov[0].Len == 0 {
+			io.iov = io.iov[1:]
+		}
+	}
+}

@@ -25,6 +25,9 @@ type Context struct {
 	FileSizeLimit uint64
 	OpenLimit     uint64
 
+	// IO is for the call's own use: one that is not allocated.
+	IO usermem.IO
+
 	// Call is the state of the call that survives blocking; nil outside a call.
 	Call *state.CallT
 	// Again: the call blocked before. TimedOut: because of its deadline it runs again.

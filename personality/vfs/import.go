@@ -309,3 +309,13 @@ func (r *Restorer) importLocks(t *state.VFST) unix.Errno {
 	}
 	return 0
 }
+
+// HiddenMountOf finds the hidden mount of a file system by the name of its type.
+func (r *Restorer) HiddenMountOf(name string) *Mount {
+	for _, m := range r.mounts {
+		if m.hidden && m.Super.Type == name {
+			return m
+		}
+	}
+	return nil
+}

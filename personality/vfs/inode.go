@@ -32,10 +32,11 @@ type Inode struct {
 	// Private is the object behind the inode: *pipe.Pipe, *socket.Socket.
 	Private any
 
-	refs      int32 // pinned paths
-	writers   int32 // open files that may write
-	executing int32 // programs running from it
-	locks     *lockList
+	refs        int32 // pinned paths
+	writers     int32 // open files that may write
+	executing   int32 // programs running from it
+	locks       *lockList
+	sharedWrite int32 // shared mappings that may be written
 }
 
 // NodeOps is what a file system does with its inodes. Embed NodeBase for the
@@ -210,3 +211,10 @@ func (v *VFS) mayEvict(in *Inode) {
 		in.Ops.Evict(v, in)
 	}
 }
+
+// AddWritableMapping counts shared mappings that may be written: seals look at it. The
+// memory manager calls it with 1 and -1.
+func (in *Inode) AddWritableMapping(n int32) { in.sharedWrite += n }
+
+// WritableMappings is the number of shared mappings that may be written.
+func (in *Inode) WritableMappings() int32 { return in.sharedWrite }
