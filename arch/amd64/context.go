@@ -1,0 +1,166 @@
+package amd64
+
+import (
+	"unsafe"
+
+	"starling/ipc/frame"
+)
+
+// ContextSize is the room that a thread's Context needs, vector state included.
+// It is one page: the microkernel may use the bytes from Context's end up to
+// VectorOffset for its own part of the thread.
+const (
+	ContextSize  = 4096
+	VectorOffset = ContextSize - frame.XSaveSize
+)
+
+// Context is the private register state of one thread. It lies at the beginning
+// of a page whose last frame.XSaveSize bytes are the XSAVE image.
+// Assembly knows its layout through go_asm.h.
+type Context struct {
+	// Regs is what the thread will run with. The selectors DS, ES, FS and GS
+	// are current only while the thread does not own the live vector state.
+	Regs frame.Registers
+
+	// Trap is the vector of the last trap, or TrapSyscall; Code its hardware
+	// error code; Address CR2 at that time.
+	Trap, Code, Address uint64
+	// Entered is the time stamp counter at the last trap.
+	Entered uint64
+
+	root    uint64 // physical address of the page-table root
+	slow    uint64 // not 0: return by IRET; SYSRET cannot restore this state
+	vectors uint64 // not 0: XMM0 to XMM15 and MXCSR are in the XSAVE image
+	program uint64 // not 0: a program, whose vector registers survive SYSCALL
+	xsave   unsafe.Pointer
+	debug   frame.Debug
+	watched bool // some breakpoint of debug is enabled
+}
+
+// TrapSyscall is the value of Context.Trap after a SYSCALL instruction.
+const TrapSyscall = 256
+
+const (
+	_ = uint(VectorOffset - unsafe.Sizeof(Context{}))
+
+	selUser32   = 0x23 // GDT as Linux on x86-64 (arch/x86/include/asm/segment.h), see descriptors.go
+	selUserData = 0x2b
+	selUserCode = 0x33
+
+	// RFLAGS, SDM 1 3.4.3.
+	flagTF     = 1 << 8
+	flagRF     = 1 << 16
+	flagsFixed = 1<<1 | 1<<9 // always one; interrupts on in ring 3
+	// What a program may set: CF PF AF ZF SF TF DF OF NT RF AC ID. NT only makes
+	// the next IRET of ring 3 fault, which is an exception of that thread.
+	flagsUser = 1<<0 | 1<<2 | 1<<4 | 1<<6 | 1<<7 | 1<<8 | 1<<10 | 1<<11 | 1<<14 | 1<<16 | 1<<18 | 1<<21
+
+	noCall = ^uint64(0) // OrigAX when the last trap was not a system call
+)
+
+// Offsets of the saved registers for assembly.
+const (
+	regR15    = unsafe.Offsetof(frame.Registers{}.R15)
+	regR14    = unsafe.Offsetof(frame.Registers{}.R14)
+	regR13    = unsafe.Offsetof(frame.Registers{}.R13)
+	regR12    = unsafe.Offsetof(frame.Registers{}.R12)
+	regBP     = unsafe.Offsetof(frame.Registers{}.BP)
+	regBX     = unsafe.Offsetof(frame.Registers{}.BX)
+	regR11    = unsafe.Offsetof(frame.Registers{}.R11)
+	regR10    = unsafe.Offsetof(frame.Registers{}.R10)
+	regR9     = unsafe.Offsetof(frame.Registers{}.R9)
+	regR8     = unsafe.Offsetof(frame.Registers{}.R8)
+	regAX     = unsafe.Offsetof(frame.Registers{}.AX)
+	regCX     = unsafe.Offsetof(frame.Registers{}.CX)
+	regDX     = unsafe.Offsetof(frame.Registers{}.DX)
+	regSI     = unsafe.Offsetof(frame.Registers{}.SI)
+	regDI     = unsafe.Offsetof(frame.Registers{}.DI)
+	regOrigAX = unsafe.Offsetof(frame.Registers{}.OrigAX)
+	regIP     = unsafe.Offsetof(frame.Registers{}.IP)
+	regCS     = unsafe.Offsetof(frame.Registers{}.CS)
+	regFlags  = unsafe.Offsetof(frame.Registers{}.Flags)
+	regSP     = unsafe.Offsetof(frame.Registers{}.SP)
+	regSS     = unsafe.Offsetof(frame.Registers{}.SS)
+	regFSBase = unsafe.Offsetof(frame.Registers{}.FSBase)
+	regGSBase = unsafe.Offsetof(frame.Registers{}.GSBase)
+)
+
+// Init makes c the context of a new thread that runs in the space of root. The
+// page that c lies in must be zero.
+func (c *Context) Init(program bool, root PageTable) {
+	c.Regs.CS, c.Regs.SS, c.Regs.Flags, c.Regs.OrigAX = selUserCode, selUserData, flagsFixed, noCall
+	c.root = root.root
+	c.slow, c.vectors = 1, 1
+	if program {
+		c.program = 1
+	}
+	c.xsave = unsafe.Add(unsafe.Pointer(c), VectorOffset)
+	initVectors((*xsaveArea)(c.xsave))
+}
+
+// SetStart sets where a server begins to run.
+func (c *Context) SetStart(ip, sp uint64) { c.Regs.IP, c.Regs.SP = ip, sp }
+
+// SetSpace moves the thread to another space.
+func (c *Context) SetSpace(root PageTable) { c.root = root.root }
+
+// Arguments are the registers of a server's kernel call.
+func (c *Context) Number() uint64 { return c.Regs.AX }
+
+// Argument returns argument 0 to 5 of a kernel call.
+func (c *Context) Argument(i int) uint64 {
+	r := &c.Regs
+	switch i {
+	case 0:
+		return r.DI
+	case 1:
+		return r.SI
+	case 2:
+		return r.DX
+	case 3:
+		return r.R10
+	case 4:
+		return r.R8
+	}
+	return r.R9
+}
+
+// SetStatus sets the status that a kernel call returns.
+func (c *Context) SetStatus(v int64) { c.Regs.AX = uint64(v) }
+
+// SetResults sets status and up to two results of a kernel call.
+func (c *Context) SetResults(status int64, a, b uint64) {
+	c.Regs.AX, c.Regs.DX, c.Regs.SI = uint64(status), a, b
+}
+
+// SetEvent sets the results of a wait: see callnum.
+func (c *Context) SetEvent(kind, badge, thread, sequence, time, a, b uint64) {
+	r := &c.Regs
+	r.AX, r.DX, r.SI, r.R8, r.DI, r.R9, r.R10 = kind, badge, thread, sequence, time, a, b
+}
+
+// PageFault tells what the last trap, a page fault, tried: write, execute.
+// Error code bits: SDM 3A 4.7.
+func (c *Context) PageFault() (write, execute bool) { return c.Code&2 != 0, c.Code&16 != 0 }
+
+// IsPageFault, IsInterrupt and IsDebug classify Trap.
+func (c *Context) IsPageFault() bool { return c.Trap == vectorPageFault }
+func (c *Context) IsInterrupt() bool { return c.Trap >= firstInterrupt && c.Trap < TrapSyscall }
+func (c *Context) IsDebug() bool     { return c.Trap == vectorDebug }
+
+// IsSpurious is true for a non-maskable interrupt, which nothing here sends.
+func (c *Context) IsSpurious() bool { return c.Trap == vectorNMI }
+
+// Publish writes all registers to the frame of a program.
+func (c *Context) Publish(f *frame.Frame) { f.Regs = c.Regs }
+
+// BadJump is true when the instruction pointer is not canonical, so that the
+// return itself would fault: the thread gets a general-protection exception
+// instead, as from Linux.
+func (c *Context) BadJump() bool { return !canonical(c.Regs.IP) }
+
+// SetProtectionFault makes the last trap a general-protection exception.
+func (c *Context) SetProtectionFault() { c.Trap, c.Code, c.Regs.OrigAX = vectorProtection, 0, noCall }
+
+// canonical: bits 63 to 47 are all equal (SDM 1 3.3.7.1).
+func canonical(a uint64) bool { return uint64(int64(a<<16)>>16) == a }

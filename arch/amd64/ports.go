@@ -1,0 +1,63 @@
+package amd64
+
+// PortRead reads size (1, 2 or 4) bytes from an I/O port.
+func PortRead(port uint16, size int) uint32 {
+	switch size {
+	case 1:
+		return uint32(in8(port))
+	case 2:
+		return uint32(in16(port))
+	}
+	return in32(port)
+}
+
+// PortWrite writes size (1, 2 or 4) bytes to an I/O port.
+func PortWrite(port uint16, size int, v uint32) {
+	switch size {
+	case 1:
+		out8(port, uint8(v))
+	case 2:
+		out16(port, uint16(v))
+	default:
+		out32(port, v)
+	}
+}
+
+// PortWriteString writes bytes to one port, one after the other.
+func PortWriteString(port uint16, b []byte) {
+	if len(b) > 0 {
+		outString8(port, &b[0], len(b))
+	}
+}
+
+// PortCount is the number of I/O ports.
+const PortCount = 1 << 16
+
+// The emergency console is COM1, a 16550 that the firmware or nobody has set
+// up: only its line status is trusted.
+const (
+	consoleData   = 0x3f8
+	consoleStatus = consoleData + 5
+	consoleEmpty  = 1 << 5  // line status: may send
+	consoleTries  = 1 << 16 // a port that never answers loses text but stops nobody
+	exitPort      = 0xf4    // QEMU's isa-debug-exit
+)
+
+// ConsoleWrite writes one byte to the emergency console.
+//
+//go:nosplit
+func ConsoleWrite(b byte) {
+	for try := 0; in8(consoleStatus)&consoleEmpty == 0 && try < consoleTries; try++ {
+	}
+	out8(consoleData, b)
+}
+
+// Exit ends the machine with a code. QEMU's own exit status is 2*code+1.
+//
+//go:nosplit
+func Exit(code uint32) {
+	for {
+		out32(exitPort, code)
+		stop()
+	}
+}

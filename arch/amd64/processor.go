@@ -1,0 +1,91 @@
+package amd64
+
+// perProcessor is what one processor knows about itself. Assembly knows its
+// layout through go_asm.h. With more processors the instance is found through
+// the GS base; with one it is a variable.
+type perProcessor struct {
+	current *Context // in ring 3, or the last one that was
+	scratch uint64   // a register, for the first instructions of a SYSCALL
+	goSP    uint64   // stack and frame pointer of the Go caller of enter or Halt
+	goBP    uint64
+	goFS    uint64 // FS base of the Go runtime
+	root    uint64 // page-table root that is loaded
+	resumed uint64 // time stamp counter when ring 3 was entered
+
+	owner   *Context // whose lazy vector state is in the processor
+	watched *Context // whose debug registers are in the processor
+
+	switches uint64 // address-space switches
+	stray    uint64 // debug exceptions and NMIs taken in ring 0, and ignored
+}
+
+var processor perProcessor
+
+// SpaceSwitches counts loads of another page-table root since boot.
+func SpaceSwitches() uint64 { return processor.switches }
+
+// UserTicks is the time that the last Resume spent in ring 3.
+func (c *Context) UserTicks() uint64 { return c.Entered - processor.resumed }
+
+// Resume runs the thread until its next trap. Interrupts are off before and
+// after. Everything it needs to look at is one comparison each on the way of a
+// thread that computes alone.
+func Resume(c *Context) {
+	if processor.owner != c && c.program != 0 {
+		c.own()
+	}
+	if processor.watched != nil || c.watched {
+		c.watch()
+	}
+	enter(c)
+}
+
+// Forget must be called before the memory of a context is used for something else.
+func Forget(c *Context) { c.forget() }
+
+// Init sets up the processor: descriptor tables, system call entry, vector state,
+// protection features. Call it once, first.
+func Init() {
+	_, features7, _, _ := cpuid(7, 0)
+	if features7&1 == 0 {
+		fail("processor without FSGSBASE: use -cpu max or host")
+	}
+	initDescriptors()
+	initSyscall()
+	orCR4(1 << 16) // FSGSBASE
+	if features7&(1<<7) != 0 {
+		orCR4(1 << 20) // SMEP
+	}
+	if features7&(1<<20) != 0 {
+		orCR4(1 << 21) // SMAP: the kernel never touches user addresses; a stray access is a kernel bug
+	}
+	initVectorUnit()
+	processor.goFS = rdmsr(msrFSBase)
+	processor.root = readCR3() &^ (PageSize - 1)
+	kernelRoot = processor.root
+	initInterrupts()
+}
+
+const (
+	msrEFER         = 0xc0000080
+	msrSTAR         = 0xc0000081
+	msrLSTAR        = 0xc0000082
+	msrCSTAR        = 0xc0000083
+	msrSFMASK       = 0xc0000084
+	msrFSBase       = 0xc0000100
+	msrSysenterCode = 0x174
+
+	// Cleared at SYSCALL: TF IF DF IOPL NT RF AC ID as Linux does, the arithmetic flags too.
+	syscallFlags = 1<<0 | 1<<2 | 1<<4 | 1<<6 | 1<<7 | flagTF | 1<<9 | 1<<10 | 1<<11 | 3<<12 | 1<<14 | flagRF | 1<<18 | 1<<21
+)
+
+// initSyscall sets the entry points of SYSCALL (SDM 3A 5.8.8) and makes SYSENTER fault.
+func initSyscall() {
+	entry, entry32 := syscallEntries()
+	wrmsr(msrSTAR, uint64(selUser32)<<48|uint64(selKernelCode)<<32)
+	wrmsr(msrLSTAR, entry)
+	wrmsr(msrCSTAR, entry32)
+	wrmsr(msrSFMASK, syscallFlags)
+	wrmsr(msrSysenterCode, 0)
+	wrmsr(msrEFER, rdmsr(msrEFER)|1)
+}
