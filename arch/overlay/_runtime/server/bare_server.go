@@ -13,7 +13,6 @@ const (
 	bareInfoClock     = 16 // TSC0, Mult, Wall
 	bareInfoHeapBase  = 40
 	bareInfoHeapLimit = 48
-	bareInfoBuffer    = 56
 	bareInfoSeed      = 64
 )
 
@@ -45,10 +44,10 @@ func bareInit() {
 // it is first touched.
 func bareCommit(addr, n uintptr) bool { return true }
 
-// bareLine collects output until a line is complete, so that the lines of
-// several servers do not mix and a crash does not take a kernel call per word.
+// bareLine collects output until a line is complete, so that a crash does not
+// take a kernel call per word. Its length is a multiple of what one call carries.
 var (
-	bareLine    [256]byte
+	bareLine    [6 * bareLogBytes]byte
 	bareLineLen uintptr
 )
 
@@ -63,22 +62,13 @@ func bareWrite(p, n uintptr) {
 	}
 }
 
-// bareFlush sends the line through the message buffer, which may hold a
-// message that is being answered: its bytes are put back.
+// bareFlush sends the line in registers: the message buffer may hold a message
+// that is being answered.
 func bareFlush() {
-	n := bareLineLen
+	for at := uintptr(0); at < bareLineLen; at += bareLogBytes {
+		bareKernelLog(min(bareLineLen-at, bareLogBytes), &bareLine[at])
+	}
 	bareLineLen = 0
-	if n == 0 {
-		return
-	}
-	buffer := (*[len(bareLine)]byte)(unsafe.Pointer(uintptr(bareInfo(bareInfoBuffer))))
-	for i := range n {
-		buffer[i], bareLine[i] = bareLine[i], buffer[i]
-	}
-	bareKernelLog(n)
-	for i := range n {
-		buffer[i] = bareLine[i]
-	}
 }
 
 // bareExit: a server does not end. One that does, be it by os.Exit or a panic,

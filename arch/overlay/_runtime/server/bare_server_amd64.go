@@ -1,10 +1,15 @@
 package runtime
 
-// bareCallLog is the kernel call that writes the first bytes of the message
-// buffer to the emergency console; a test in ipc/machine compares it with the
-// table of kernel calls.
-const bareCallLog = 37
+// bareCallLog is the kernel call that writes bareLogBytes bytes of text to the
+// emergency console; a test in ipc/machine compares both with the table of
+// kernel calls (ipc/callnum).
+const (
+	bareCallLog  = 34
+	bareLogBytes = 40
+)
 
 // defined in bare_server_amd64.s
-func bareKernelLog(n uintptr)
+
+//go:noescape
+func bareKernelLog(n uintptr, text *byte)
 func bareCrash()

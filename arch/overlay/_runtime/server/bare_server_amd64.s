@@ -8,9 +8,17 @@ TEXT runtime·bareSetTLS(SB),NOSPLIT|NOFRAME,$0-0
 	XORL	AX, AX
 	RET
 
-// func bareKernelLog(n uintptr)
-TEXT ·bareKernelLog(SB),NOSPLIT,$0-8
+// func bareKernelLog(n uintptr, text *byte)
+// Kernel call Log: RDI length, RSI RDX R10 R8 R9 text. All 40 bytes are read,
+// so text points into bareLine.
+TEXT ·bareKernelLog(SB),NOSPLIT,$0-16
 	MOVQ	n+0(FP), DI
+	MOVQ	text+8(FP), AX
+	MOVQ	0(AX), SI
+	MOVQ	8(AX), DX
+	MOVQ	16(AX), R10
+	MOVQ	24(AX), R8
+	MOVQ	32(AX), R9
 	MOVL	$const_bareCallLog, AX
 	SYSCALL
 	RET

@@ -1,0 +1,63 @@
+#include "go_asm.h"
+#include "textflag.h"
+
+// Kernel calls on amd64. The register convention is callnum's: RAX number, RDI
+// RSI RDX R10 R8 R9 arguments; out RAX status, RDX RSI R8 RDI R9 R10 results;
+// RCX, R11 and all XMM registers are lost, the rest and the FS base (where the
+// runtime keeps g) are kept. Go zeroes X15 after a call of assembly.
+
+// func wait(t *Transport, endpoint ipc.Handle, ev *ipc.Event) (status int64, arg0, arg1 uint64)
+TEXT ·wait(SB),NOSPLIT,$0-48
+	MOVQ	t+0(FP), CX
+	MOVL	endpoint+8(FP), DI
+	MOVQ	ev+16(FP), BX
+	MOVQ	(Transport_next+registers_number)(CX), AX
+	MOVQ	(Transport_next+registers_si)(CX), SI
+	MOVQ	(Transport_next+registers_dx)(CX), DX
+	MOVQ	(Transport_next+registers_r10)(CX), R10
+	MOVQ	(Transport_next+registers_r8)(CX), R8
+	MOVQ	$const_callWait, (Transport_next+registers_number)(CX)
+	SYSCALL
+	MOVQ	AX, status+24(FP)
+	MOVL	AX, 0(BX)	// kind; vector 0
+	MOVQ	DX, const_eventBadge(BX)
+	MOVQ	SI, const_eventThread(BX)
+	MOVQ	R8, const_eventSeq(BX)
+	MOVQ	DI, const_eventTime(BX)
+	MOVQ	R9, arg0+32(FP)
+	MOVQ	R10, arg1+40(FP)
+	XORL	CX, CX
+	MOVQ	CX, const_eventAddress(BX)
+	MOVQ	CX, const_eventAccess(BX)
+	MOVQ	CX, const_eventError(BX)
+	MOVQ	CX, const_eventLength(BX)
+	MOVQ	CX, const_eventBits(BX)
+	RET
+
+// func enter(r *registers)
+TEXT ·enter(SB),NOSPLIT,$0-8
+	MOVQ	r+0(FP), BX
+	MOVQ	registers_number(BX), AX
+	MOVQ	registers_di(BX), DI
+	MOVQ	registers_si(BX), SI
+	MOVQ	registers_dx(BX), DX
+	MOVQ	registers_r10(BX), R10
+	MOVQ	registers_r8(BX), R8
+	MOVQ	registers_r9(BX), R9
+	SYSCALL
+	MOVQ	AX, registers_number(BX)
+	MOVQ	DI, registers_di(BX)
+	MOVQ	SI, registers_si(BX)
+	MOVQ	DX, registers_dx(BX)
+	MOVQ	R10, registers_r10(BX)
+	MOVQ	R8, registers_r8(BX)
+	MOVQ	R9, registers_r9(BX)
+	RET
+
+// func ticks() uint64
+TEXT ·ticks(SB),NOSPLIT,$0-8
+	RDTSC
+	SHLQ	$32, DX
+	ORQ	DX, AX
+	MOVQ	AX, ret+0(FP)
+	RET

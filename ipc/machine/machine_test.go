@@ -1,0 +1,70 @@
+package machine
+
+import (
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+	"unsafe"
+
+	"starling/ipc"
+	"starling/ipc/callnum"
+)
+
+// The Go runtime of a server makes one kernel call by itself.
+func TestRuntimeLogCall(t *testing.T) {
+	src, err := os.ReadFile("../../arch/overlay/_runtime/server/bare_server_amd64.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"bareCallLog": callnum.Log, "bareLogBytes": callnum.LogBytes} {
+		m := regexp.MustCompile(name + `\s+= (\d+)`).FindSubmatch(src)
+		if m == nil {
+			t.Errorf("%s not found", name)
+			continue
+		}
+		if got, err := strconv.Atoi(string(m[1])); err != nil || got != want {
+			t.Errorf("%s is %s in the runtime port, want %d", name, m[1], want)
+		}
+	}
+}
+
+func TestHeldBack(t *testing.T) {
+	tr := &Transport{buffer: make([]byte, ipc.MessageSize)}
+	tr.next.number = callnum.Wait
+	if err := tr.Reply(ipc.Reply{Token: ipc.Token{Thread: 7, Generation: 9, Sequence: 11}, Action: ipc.ActionForward, Mask: ipc.MaskResult | ipc.MaskFP, Class: ipc.FaultPastEnd}); err != nil {
+		t.Fatal(err)
+	}
+	want := registers{number: callnum.ReplyWait, si: 7 | 9<<32, dx: 11, r10: 4 | 0x11<<8 | 3<<24}
+	if tr.next != want {
+		t.Errorf("held back %+v, want %+v", tr.next, want)
+	}
+	tr.next = registers{number: callnum.Wait}
+	if err := tr.Answer(ipc.Token{Thread: 1, Generation: 2, Sequence: 3}, 4, 5); err != nil {
+		t.Fatal(err)
+	}
+	if want = (registers{number: callnum.AnswerWait, si: 1 | 2<<32, dx: 3, r10: 4, r8: 5}); tr.next != want {
+		t.Errorf("held back %+v, want %+v", tr.next, want)
+	}
+}
+
+func TestHotPathAllocatesNothing(t *testing.T) {
+	tr := &Transport{buffer: make([]byte, ipc.MessageSize)}
+	if n := testing.AllocsPerRun(100, func() {
+		tr.next.number = callnum.Wait
+		if err := tr.Reply(ipc.Reply{Mask: ipc.MaskResult}); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("Reply allocates %v times", n)
+	}
+}
+
+// The specification crosses the message buffer as it lies in memory: no padding
+// that could differ, nothing beyond the buffer.
+func TestThreadSpecSize(t *testing.T) {
+	var s ipc.ThreadSpec
+	if unsafe.Sizeof(s) > ipc.MessageSize || unsafe.Offsetof(s.FrameOffset)%8 != 0 {
+		t.Errorf("ThreadSpec of %d bytes", unsafe.Sizeof(s))
+	}
+}

@@ -1,0 +1,177 @@
+package machine
+
+import (
+	"unsafe"
+
+	"starling/ipc"
+	"starling/ipc/callnum"
+)
+
+// registers are the words of one kernel call, in and out; see callnum for the
+// order. machine_amd64.s knows the offsets.
+type registers struct {
+	number                  uint64 // out: status
+	di, si, dx, r10, r8, r9 uint64
+}
+
+// Transport makes kernel calls. There is one per server.
+type Transport struct {
+	// next is the call that Wait will make: Wait alone, or with the reply or
+	// answer that was held back. Its di is the endpoint and is set by Wait.
+	next   registers
+	regs   registers // of every other call
+	buffer []byte
+	saved  [ipc.MessageSize]byte // what a call that passes words in the message buffer pushes aside
+}
+
+var _ ipc.Transport = (*Transport)(nil)
+
+// Offsets of ipc.Event and of the clock in ipc.ServerInfo for machine_amd64.s.
+const (
+	callWait     = callnum.Wait
+	eventBadge   = unsafe.Offsetof(ipc.Event{}.Badge)
+	eventThread  = unsafe.Offsetof(ipc.Event{}.Token) + unsafe.Offsetof(ipc.Token{}.Thread)
+	eventSeq     = unsafe.Offsetof(ipc.Event{}.Token) + unsafe.Offsetof(ipc.Token{}.Sequence)
+	eventTime    = unsafe.Offsetof(ipc.Event{}.Time)
+	eventAddress = unsafe.Offsetof(ipc.Event{}.Address)
+	eventAccess  = unsafe.Offsetof(ipc.Event{}.Access)
+	eventError   = unsafe.Offsetof(ipc.Event{}.Error)
+	eventLength  = unsafe.Offsetof(ipc.Event{}.Length)
+	eventBits    = unsafe.Offsetof(ipc.Event{}.Bits)
+
+	// The assembly stores thread and generation as one word, kind and vector as
+	// one, access and class (with their padding) as one, length and capability as one.
+	_ = -(unsafe.Offsetof(ipc.Token{}.Generation) ^ (unsafe.Offsetof(ipc.Token{}.Thread) + 4))
+	_ = -(unsafe.Offsetof(ipc.Event{}.Kind) ^ 0)
+	_ = -(unsafe.Offsetof(ipc.Event{}.Vector) ^ 2)
+	_ = -(unsafe.Offsetof(ipc.Event{}.Class) ^ (eventAccess + 1))
+	_ = -(eventError ^ (eventAccess + 8))
+	_ = -(unsafe.Offsetof(ipc.Event{}.Cap) ^ (eventLength + 4))
+	_ = -(eventLength ^ (eventError + 8))
+)
+
+// wait makes the call in t.next and stores the event that it returns in ev; the
+// fields that the event's kind does not use are zero. It returns the status, and
+// the event's two arguments when the kind is not EventSyscall. Defined in machine_amd64.s.
+//
+//go:noescape
+func wait(t *Transport, endpoint ipc.Handle, ev *ipc.Event) (status int64, arg0, arg1 uint64)
+
+// enter makes the call in r and stores its results there. Defined in machine_amd64.s.
+//
+//go:noescape
+func enter(r *registers)
+
+// ticks is the time stamp counter. Defined in machine_amd64.s.
+func ticks() uint64
+
+// Wait implements ipc.Transport. It may also return the error of the reply that
+// was held back; then there was no wait.
+func (t *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
+	status, arg0, arg1 := wait(t, endpoint, ev)
+	if status == int64(ipc.EventSyscall) {
+		return nil
+	}
+	if status < 0 {
+		*ev = ipc.Event{}
+		return ipc.Error(status)
+	}
+	switch ev.Kind {
+	case ipc.EventFault:
+		ev.Address, ev.Access, ev.Class = arg0, ipc.Access(arg1), ipc.FaultClass(arg1>>8)
+	case ipc.EventException:
+		ev.Vector, ev.Error = uint16(arg0), arg1
+	case ipc.EventMessage:
+		ev.Length, ev.Cap = uint32(arg0), ipc.Handle(arg1)
+	case ipc.EventNotify:
+		ev.Bits = arg0
+	}
+	return nil
+}
+
+// Reply implements ipc.Transport: the reply goes with the next call.
+func (t *Transport) Reply(r ipc.Reply) error {
+	err := t.flush()
+	t.next = registers{
+		number: callnum.ReplyWait,
+		si:     tokenWord(r.Token),
+		dx:     r.Token.Sequence,
+		r10:    packReply(r),
+	}
+	return err
+}
+
+// Answer implements ipc.Transport: the answer goes with the next call, or when
+// Buffer is asked for.
+func (t *Transport) Answer(k ipc.Token, n int, cap ipc.Handle) error {
+	err := t.flush()
+	t.next = registers{
+		number: callnum.AnswerWait,
+		si:     tokenWord(k),
+		dx:     k.Sequence,
+		r10:    uint64(n),
+		r8:     uint64(cap),
+	}
+	return err
+}
+
+func tokenWord(k ipc.Token) uint64 { return uint64(k.Thread) | uint64(k.Generation)<<32 }
+
+func packReply(r ipc.Reply) uint64 {
+	return uint64(r.Action) | uint64(r.Mask)<<callnum.ReplyMaskShift | uint64(r.Class)<<callnum.ReplyClassShift
+}
+
+// flush sends what was held back and returns its error.
+func (t *Transport) flush() error {
+	n := &t.next
+	switch n.number {
+	case callnum.ReplyWait:
+		t.regs = registers{number: callnum.Reply, di: n.si, si: n.dx, dx: n.r10}
+	case callnum.AnswerWait:
+		t.regs = registers{number: callnum.Answer, di: n.si, si: n.dx, dx: n.r10, r10: n.r8}
+	default:
+		return nil
+	}
+	n.number = callnum.Wait
+	enter(&t.regs)
+	return status(t.regs.number)
+}
+
+func status(n uint64) error {
+	if s := int64(n); s < 0 {
+		return ipc.Error(s)
+	}
+	return nil
+}
+
+// call sends what was held back, then makes a call with up to 4 arguments. The
+// error of the former is reported if the call itself succeeded.
+func (t *Transport) call(number, di, si, dx, r10 uint64) error {
+	held := t.flush()
+	t.regs = registers{number: number, di: di, si: si, dx: dx, r10: r10}
+	enter(&t.regs)
+	if err := status(t.regs.number); err != nil {
+		return err
+	}
+	return held
+}
+
+// handle is call for calls that return a handle.
+func (t *Transport) handle(number, di, si uint64) (ipc.Handle, error) {
+	held := t.flush()
+	t.regs = registers{number: number, di: di, si: si}
+	enter(&t.regs)
+	if err := status(t.regs.number); err != nil {
+		return 0, err
+	}
+	return ipc.Handle(t.regs.dx), held
+}
+
+// Buffer implements ipc.Transport. An answer that was held back is sent first:
+// whoever asks for the buffer may be about to change it.
+func (t *Transport) Buffer() []byte {
+	if t.next.number == callnum.AnswerWait {
+		_ = t.flush() // a failed answer has no client any more that could be told
+	}
+	return t.buffer
+}
