@@ -80,10 +80,7 @@ func (p *Pager) spaceCreate(badge uint64) (uint32, pagerwire.Status) {
 // program can reach the frames.
 func (p *Pager) spaceDestroy(i uint32) {
 	s, rec := &p.spaces[i], &p.spaceRecords[i]
-	// An adopted space is root's to destroy.
-	if !s.adopted {
-		p.t.SpaceDestroy(s.handle)
-	}
+	p.t.SpaceDestroy(s.handle)
 	p.t.CapDelete(s.handle)
 	p.forget(tree{&rec.Root, table.SpaceLevels})
 	for s.firstRegion != 0 {

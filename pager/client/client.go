@@ -92,14 +92,6 @@ func New(t ipc.Transport, endpoint ipc.Handle, w table.Window) (*Client, error) 
 	return c, nil
 }
 
-// NewBlind is a client without a window, for who only gives orders: its readers find
-// nothing, and it sends no message before the first call.
-func NewBlind(t ipc.Transport, endpoint ipc.Handle) *Client {
-	c := &Client{t: t, endpoint: endpoint}
-	c.batch.c = c
-	return c
-}
-
 // one runs a batch of a single op and returns what it did.
 func (c *Client) one(cmd *pagerwire.Command) (uint64, Status) {
 	b := c.Batch()
