@@ -231,8 +231,8 @@ func (r *Restorer) reopen(f *File) unix.Errno {
 		}
 		return unix.EINVAL
 	}
-	switch f.Inode.Type() {
-	case unix.S_IFREG:
+	switch f.Inode.openType() {
+	case 0, unix.S_IFREG:
 		return f.Inode.Ops.Reopen(f)
 	case unix.S_IFDIR:
 		f.Ops = dirOps{}

@@ -20,8 +20,12 @@ const (
 	InodeMapped
 	// InodeUnnamed: made with O_TMPFILE; linkat may give it its first name.
 	InodeUnnamed
+	// InodeNameless: it never has a name, whatever its link count says.
+	InodeNameless
 	// InodeSealable: a memfd that allows seals.
 	InodeSealable
+	// InodeOwnOpen: its Ops open it, whatever its type.
+	InodeOwnOpen
 )
 
 // Inode is a file of any type.
@@ -134,6 +138,14 @@ func (NodeBase) Evict(*VFS, *Inode) {}
 // Type is the file type bits of the mode (S_IFMT).
 func (in *Inode) Type() uint32 { return in.Mode & unix.S_IFMT }
 
+// openType is the type that decides who opens the file; 0: its own Ops.
+func (in *Inode) openType() uint32 {
+	if in.Flags&InodeOwnOpen != 0 {
+		return 0
+	}
+	return in.Type()
+}
+
 // IsDir reports whether in is a directory.
 func (in *Inode) IsDir() bool { return in.Mode&unix.S_IFMT == unix.S_IFDIR }
 
@@ -207,7 +219,7 @@ func (v *VFS) unref(in *Inode) {
 }
 
 func (v *VFS) mayEvict(in *Inode) {
-	if in.refs == 0 && in.Nlink == 0 {
+	if in.refs == 0 && (in.Nlink == 0 || in.Flags&InodeNameless != 0) {
 		in.Ops.Evict(v, in)
 	}
 }

@@ -207,7 +207,9 @@ func (c *Context) open(p Path, how *OpenHow) (*File, unix.Errno) {
 	}
 	in := f.Inode
 	f.Ops = pathOps{}
-	switch in.Type() {
+	switch in.openType() {
+	case 0:
+		e = in.Ops.Open(c, f)
 	case unix.S_IFREG:
 		f.Modes |= ModeSeek
 		e = in.Ops.Open(c, f)
