@@ -9,7 +9,7 @@ import (
 
 // interruptMinter is a transport that can single out one interrupt line.
 type interruptMinter interface {
-	InterruptMint(all ipc.Handle, number uint32) (ipc.Handle, error)
+	InterruptMint(all ipc.Handle, line uint64) (ipc.Handle, error)
 }
 
 // grantAll gives a server every capability that the manifest names for it.
@@ -97,7 +97,7 @@ func (g *granter) device(d manifest.Device) {
 			g.fail("device %s: root has no interrupts", d.Name)
 			return
 		}
-		h, err := minter.InterruptMint(g.r.interrupts, uint32(d.First))
+		h, err := minter.InterruptMint(g.r.interrupts, d.First)
 		if err != nil {
 			g.fail("device %s: interrupt %d: %w", d.Name, d.First, err)
 			return

@@ -55,7 +55,8 @@ type Root struct {
 }
 
 // New reads what the kernel and the boot image say. The window must show, at
-// ipc.WindowAddress plus physical address, whatever root maps there.
+// ipc.WindowAddress plus physical address, whatever root maps there. With an
+// error it may still return a Root, whose Fail can stop the machine.
 func New(t ipc.Transport, info *ipc.ServerInfo, window table.Window) (*Root, error) {
 	r := &Root{t: t, info: info, parts: map[string][]piece{}}
 	var ranges []piece
