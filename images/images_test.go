@@ -1,0 +1,43 @@
+package images
+
+import (
+	"testing"
+
+	"starling/ipc/bootconfig"
+	"starling/ipc/rootfs"
+	"starling/servers/manifest"
+)
+
+// The default manifest must be valid, and every program in it must be one that
+// can be built.
+func TestSystemManifest(t *testing.T) {
+	m, err := manifest.Parse(SystemManifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range m.Binaries() {
+		if _, ok := packages[name]; !ok {
+			t.Errorf("nothing builds %q", name)
+		}
+	}
+	for _, role := range []manifest.Role{manifest.Pager, manifest.Console, manifest.Personality} {
+		if _, ok := m.ByRole(role); !ok {
+			t.Errorf("no server has role %d", role)
+		}
+	}
+	files := map[string]bool{bootconfig.FileName: true, rootfs.FileName: true}
+	for _, s := range m.Servers {
+		for _, f := range s.Files {
+			if !files[f] {
+				t.Errorf("%s wants file %q, which no image has", s.Name, f)
+			}
+		}
+	}
+}
+
+func TestComposeSaysWhatIsMissing(t *testing.T) {
+	_, _, err := Compose(System{Manifest: SystemManifest, Programs: map[string][]byte{}})
+	if err == nil || err.Error() != `boot image: no program "root"` {
+		t.Errorf("got %v", err)
+	}
+}
