@@ -15,4 +15,7 @@ require (
 	github.com/spf13/pflag v1.0.9 // indirect
 	github.com/usbarmory/tamago v1.26.5 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
+	runtime/goos v0.0.0
 )
+
+replace runtime/goos => ./arch/overlay/goos
