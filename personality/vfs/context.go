@@ -6,6 +6,7 @@ import (
 	"starling/personality/cred"
 	"starling/personality/state"
 	"starling/personality/usermem"
+	"starling/personality/wait"
 )
 
 // Context says for whom an operation runs. The system call layer fills one per
@@ -37,6 +38,9 @@ type Context struct {
 	// Deadline may be set by an operation that returns EAGAIN: ns since boot
 	// after which the call is to run again with TimedOut. 0: none.
 	Deadline int64
+	// WaitOn may be set by an operation that returns EAGAIN where the file's own
+	// WaitID is not what to wait for.
+	WaitOn wait.ID
 	// Raise is a signal for the calling thread, set by an operation that fails
 	// with EPIPE or EFBIG.
 	Raise unix.Signal

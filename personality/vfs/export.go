@@ -189,3 +189,8 @@ func waitOf(t *state.LockWaitT, in *Inode) lockWait {
 	return lockWait{wait.Thread(t.Thread), in,
 		Lock{LockProcess, t.Owner, 0, t.Exclusive, t.Start, t.End}}
 }
+
+// SortByID sorts the state of objects by their ids: how every table is exported.
+func SortByID[T any](all []T, id func(T) uint64) {
+	slices.SortFunc(all, func(a, b T) int { return compareID(id(a), id(b)) })
+}

@@ -369,7 +369,7 @@ func (v *VFS) AbsoluteName(p Path) string {
 
 func pathName(p, root Path) (string, bool) {
 	if p.D.Parent == p.D && p.Mnt.hidden {
-		return p.D.Name, true
+		return hiddenName(p.D), true
 	}
 	var parts []*Dentry
 	n := 0
@@ -403,6 +403,18 @@ func pathName(p, root Path) (string, bool) {
 		b = append(b, deleted...)
 	}
 	return string(b), reachable
+}
+
+// hiddenName is how /proc shows a file that has no name.
+func hiddenName(d *Dentry) string {
+	if d.Name != "" {
+		return d.Name
+	}
+	kind := "pipe:["
+	if d.Inode.Type() == unix.S_IFSOCK {
+		kind = "socket:["
+	}
+	return kind + itoa(d.Inode.Ino) + "]"
 }
 
 // deleted marks the names of removed files in /proc.
