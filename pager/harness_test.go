@@ -1,7 +1,7 @@
 package pager
 
 import (
-	"testing"
+	"unsafe"
 
 	"starling/ipc"
 	"starling/ipc/sim"
@@ -15,11 +15,19 @@ const (
 	clientBadge = 2
 )
 
+// tester is a *testing.T or a *rapid.T.
+type tester interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+}
+
 // bed is a pager over the simulated kernel's memory and spaces. Page tables are
 // mirrored, so that a test can touch memory as a program would: through what the
 // kernel was told, faulting where it was told nothing.
 type bed struct {
-	t      testing.TB
+	t      tester
 	k      *sim.Kernel
 	p      *Pager
 	c      *client.Client
@@ -127,7 +135,7 @@ func (b *bed) table(space ipc.Handle) map[uint64]uint64 {
 }
 
 // newBed boots a pager with pages of memory and a boot image.
-func newBed(t testing.TB, pages uint64, image []byte) *bed {
+func newBed(t tester, pages uint64, image []byte) *bed {
 	b := &bed{t: t, tables: map[ipc.Handle]map[uint64]uint64{}}
 	b.k = sim.New(sim.Config{MemoryPages: pages + uint64(len(image))/ipc.PageSize + 1, KernelPages: 8})
 	e := &pagerEnd{Transport: b.k.Server("pager"), b: b}
@@ -249,3 +257,6 @@ func (b *bed) sound() {
 		}
 	}
 }
+
+// pageAround gives the page that starts at a byte.
+func pageAround(first *byte) *table.Page { return (*table.Page)(unsafe.Pointer(first)) }
