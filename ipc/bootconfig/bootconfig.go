@@ -47,6 +47,7 @@ const (
 
 // Config is the file's content.
 type Config struct {
+	Program       string // path of the file to execute, as execve(2) takes it
 	Args          []string
 	Env           []string // NAME=VALUE
 	Dir           string   // working directory
@@ -63,7 +64,7 @@ var ErrDamaged = errors.New("boot configuration damaged")
 // fits, is an error: no program can be given either.
 func Encode(c Config) ([]byte, error) {
 	var names bytes.Buffer
-	for _, list := range [][]string{c.Args, c.Env, {c.Dir}} {
+	for _, list := range [][]string{{c.Program}, c.Args, c.Env, {c.Dir}} {
 		for _, s := range list {
 			if strings.IndexByte(s, 0) >= 0 {
 				return nil, fmt.Errorf("boot configuration: a NUL in %q", s)
@@ -119,6 +120,7 @@ func Decode(data []byte) (Config, error) {
 		}
 		return out
 	}
+	c.Program, ok = next()
 	c.Args = list(h.Arguments())
 	c.Env = list(h.Environment())
 	if ok {

@@ -10,7 +10,7 @@ import (
 
 func sample() Config {
 	return Config{
-		Args: []string{"/bin/sh", "-c", "", "echo ü"}, Env: []string{"PATH=/bin", "A="}, Dir: "/root",
+		Program: "/bin/busybox", Args: []string{"sh", "-c", "", "echo ü"}, Env: []string{"PATH=/bin", "A="}, Dir: "/root",
 		Flags: Terminal | Trace, Seed: 1<<63 | 7, WallTime: -5, Rows: 24, Columns: 80,
 	}
 }
