@@ -2,6 +2,7 @@ package pager
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -73,6 +74,16 @@ const arenaPages = 24
 
 func (m *model) page() uint64 {
 	return rapid.SampledFrom(bases).Draw(m.t, "base") + rapid.Uint64Range(0, arenaPages-1).Draw(m.t, "page")
+}
+
+// mapped is mostly a page of s where something is mapped.
+func (m *model) mapped(s *modelSpace) uint64 {
+	if len(s.pages) == 0 || rapid.IntRange(0, 9).Draw(m.t, "anywhere") == 0 {
+		return m.page()
+	}
+	// The first few, so that the same page is met again.
+	all := slices.Sorted(maps.Keys(s.pages))
+	return rapid.SampledFrom(all[:min(len(all), 12)]).Draw(m.t, "mapped page")
 }
 
 func (m *model) pages(page uint64) uint64 {
@@ -203,7 +214,8 @@ func (m *model) unmap() {
 }
 
 func (m *model) protect() {
-	s, page, access := m.space(), m.page(), m.access()
+	s, access := m.space(), m.access()
+	page := m.mapped(s)
 	n := m.pages(page)
 	m.must(m.b.c.Protect(s.id, page<<12, n, access), "protect")
 	for i := range n {
@@ -215,7 +227,8 @@ func (m *model) protect() {
 }
 
 func (m *model) move() {
-	s, from, to := m.space(), m.page(), m.page()
+	s, to := m.space(), m.page()
+	from := m.mapped(s)
 	n := rapid.Uint64Range(1, 8).Draw(m.t, "pages")
 	n = min(n, userPages-from, userPages-to)
 	st := m.b.c.Move(s.id, from<<12, n, to<<12)
@@ -240,7 +253,8 @@ func (m *model) move() {
 }
 
 func (m *model) discard() {
-	s, page := m.space(), m.page()
+	s := m.space()
+	page := m.mapped(s)
 	n := m.pages(page)
 	m.must(m.b.c.Discard(s.id, page<<12, n), "discard")
 	for i := range n {
@@ -262,7 +276,8 @@ func (m *model) try(s *modelSpace, page uint64, access ipc.Access) (*byte, *cell
 }
 
 func (m *model) load() {
-	s, page := m.space(), m.page()
+	s := m.space()
+	page := m.mapped(s)
 	if got, want := m.try(s, page, ipc.Read); want != nil {
 		m.compare(got, want, fmt.Sprintf("page %#x", page))
 	}
@@ -281,7 +296,8 @@ func (m *model) compare(first *byte, want *cell, what string) {
 }
 
 func (m *model) store() {
-	s, page := m.space(), m.page()
+	s := m.space()
+	page := m.mapped(s)
 	spot := rapid.IntRange(0, len(spots)-1).Draw(m.t, "spot")
 	v := rapid.Byte().Draw(m.t, "value")
 	if first, want := m.try(s, page, ipc.Write); want != nil {
@@ -292,7 +308,8 @@ func (m *model) store() {
 
 // peek is a debugger's load.
 func (m *model) peek() {
-	s, page := m.space(), m.page()
+	s := m.space()
+	page := m.mapped(s)
 	p, ok := s.pages[page]
 	e, class, _ := m.b.c.Resolve(s.id, page<<12, ipc.Read, true)
 	want, wantClass := m.see(s, page, 0)
@@ -309,7 +326,8 @@ func (m *model) peek() {
 
 // poke is a debugger's store.
 func (m *model) poke() {
-	s, page := m.space(), m.page()
+	s := m.space()
+	page := m.mapped(s)
 	e, class, _ := m.b.c.Resolve(s.id, page<<12, ipc.Write, true)
 	_, want := m.see(s, page, 0)
 	if p, ok := s.pages[page]; ok && p.shared && p.access&ipc.Write == 0 {
@@ -325,7 +343,8 @@ func (m *model) poke() {
 }
 
 func (m *model) populate() {
-	s, page := m.space(), m.page()
+	s := m.space()
+	page := m.mapped(s)
 	n, access := m.pages(page), rapid.SampledFrom([]ipc.Access{ipc.Read, ipc.Write}).Draw(m.t, "access")
 	got, st := m.b.c.Populate(s.id, page<<12, n, access)
 	want := uint64(0)
