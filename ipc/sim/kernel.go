@@ -75,12 +75,15 @@ type Kernel struct {
 	interrupts map[int]*interrupt
 	images     []*Image
 
-	taps    []func(Message)
-	nesting []*Transport
-	stats   Stats
-	console []byte
-	off     bool
-	status  int
+	taps     []func(Message)
+	handled  uint64   // events handled by all servers
+	tracking bool     // somebody records: note the pages that programs write
+	dirty    []uint64 // those pages
+	nesting  []*Transport
+	stats    Stats
+	console  []byte
+	off      bool
+	status   int
 }
 
 // Stats counts what happened since boot.
@@ -141,3 +144,8 @@ func (k *Kernel) Console() string { return string(k.console) }
 
 // Off reports whether a server shut the machine down, and with which code.
 func (k *Kernel) Off() (bool, int) { return k.off, k.status }
+
+// page returns the page at a physical address that was checked before.
+func (k *Kernel) page(phys uint64) []byte {
+	return k.arena[phys : phys+ipc.PageSize : phys+ipc.PageSize]
+}

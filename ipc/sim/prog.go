@@ -165,6 +165,9 @@ func (p *Prog) pieces(va uint64, b []byte, access ipc.Access, f func(mem, b []by
 		if !ok {
 			return false
 		}
+		if access == ipc.Write {
+			p.t.k.touch(phys)
+		}
 		f(p.t.k.arena[phys:phys+n], b[:n])
 		p.stepped(p.a.base + slotAfter)
 		va, b = va+n, b[n:]

@@ -106,6 +106,7 @@ func (t *Thread) take(mask ipc.Mask) {
 
 // put writes the groups of mask to the frame.
 func (t *Thread) put(mask ipc.Mask) {
+	t.k.touch(t.framePhys)
 	for i := range groups {
 		if mask&groups[i].mask != 0 {
 			groups[i].put(t, t.frame)

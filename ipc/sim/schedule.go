@@ -133,6 +133,8 @@ func (k *Kernel) deliver(ep *endpoint) {
 	h.Handle(&ev)
 	k.nesting = k.nesting[:len(k.nesting)-1]
 	tr.busy = false
+	k.handled++
+	tr.handled++
 	k.tapHandled(tr, &ev)
 }
 

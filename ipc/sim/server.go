@@ -31,6 +31,7 @@ type Transport struct {
 	carried  *capability // capability that travels with the message
 	carrying capability
 	busy     bool // inside Handle
+	handled  uint64
 	priority uint8
 }
 

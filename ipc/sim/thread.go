@@ -34,6 +34,7 @@ type Thread struct {
 	// programs
 	space         *space
 	frame         *frame.Frame
+	framePhys     uint64
 	faultEndpoint *endpoint
 	trapEndpoint  *endpoint
 	faultBadge    uint64
@@ -142,7 +143,8 @@ func (tr *Transport) ThreadCreate(spec *ipc.ThreadSpec) (ipc.Handle, ipc.Token, 
 	}
 	m.mapped = true // the kernel writes events there: it is no longer secret
 	t.space, t.priority = s, spec.Priority
-	t.frame = (*frame.Frame)(unsafe.Pointer(&tr.k.arena[m.base+spec.FrameOffset]))
+	t.framePhys = m.base + spec.FrameOffset
+	t.frame = (*frame.Frame)(unsafe.Pointer(&tr.k.arena[t.framePhys]))
 	t.faultEndpoint, t.faultBadge = fault, spec.FaultBadge
 	t.trapEndpoint, t.trapBadge = trap, spec.TrapBadge
 	t.regs = initialRegisters

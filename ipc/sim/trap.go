@@ -51,6 +51,7 @@ func (t *Thread) queueAt(ep *endpoint) {
 func (t *Thread) forward(class ipc.FaultClass) {
 	t.sequence++
 	t.event.Badge, t.event.Class, t.event.Token = t.trapBadge, class, t.Token()
+	t.k.touch(t.framePhys)
 	h := &t.frame.Event
 	h.Sequence, h.Badge, h.Time = t.sequence, t.trapBadge, t.k.now
 	t.queueAt(t.trapEndpoint)
