@@ -56,6 +56,8 @@ func commonEdits(heapBase uint64) []Edit {
 		{malloc, "\tarenaBaseOffset = 0xffff800000000000*goarch.IsAmd64",
 			fmt.Sprintf("\tarenaBaseOffset = %#x + 0*goarch.IsAmd64", heapBase), 1,
 			"arenas are counted from the beginning of the heap area"},
+		{"runtime/mgcpacer.go", "\tif p == \"\" || p == \"off\" {\n\t\treturn math.MaxInt64\n", "\tif p == \"\" || p == \"off\" {\n\t\treturn min(math.MaxInt64, bareMemoryLimit())\n", 1,
+			"the collector's pace must know where memory ends"},
 		{"runtime/runtime1.go", "{name: \"gcstoptheworld\", value: &debug.gcstoptheworld},", "{name: \"gcstoptheworld\", value: &debug.gcstoptheworld, def: 2},", 1,
 			"a goroutine that does not yield would outrun a concurrent collector: collect in one go"},
 		{"runtime/mprof.go", "var MemProfileRate int = 512 * 1024\n", "var MemProfileRate int = 0\n", 1,

@@ -70,12 +70,25 @@ func compose(t *testing.T, in pvh.Image) []byte {
 	return image
 }
 
+// checks is how many lines with ok the check prints.
+const checks = 6
+
+// A heap of several arenas is used to its end.
+func TestLargeKernelHeap(t *testing.T) {
+	in := ring0(t)
+	in.KernelHeap = 30 << 20
+	out, status := start(t, "icount", compose(t, in), "64M")
+	if status != 1 || strings.Count(out, "ok   ") != checks {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
 func TestRuntimeInRing0(t *testing.T) {
 	image := compose(t, ring0(t))
 	for machine := range machines {
 		t.Run(machine, func(t *testing.T) {
 			out, status := start(t, machine, image, "128M")
-			if status != 1 || strings.Count(out, "ok   ") != 5 || strings.Contains(out, "FAIL") {
+			if status != 1 || strings.Count(out, "ok   ") != checks || strings.Contains(out, "FAIL") {
 				t.Errorf("status %d\n%s", status, out)
 			}
 		})

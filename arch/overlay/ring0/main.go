@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -19,6 +20,7 @@ var checks = []struct {
 	{"goroutines and channels", goroutines},
 	{"timers fire in order", timers},
 	{"garbage is collected within the heap's bounds", garbage},
+	{"half of the memory can be held", hold},
 	{"panics are recovered", recovered},
 	{"there are no files", noFiles},
 }
@@ -102,8 +104,29 @@ func garbage() error {
 	if after.NumGC-before.NumGC < 2 {
 		return fmt.Errorf("%d collections", after.NumGC-before.NumGC)
 	}
-	if after.HeapSys > 4<<20 {
+	fmt.Printf("     %d collections, heap %d KiB, metadata %d KiB\n", after.NumGC-before.NumGC, after.HeapSys>>10, (after.Sys-after.HeapSys-after.StackSys)>>10)
+	if after.HeapSys > uint64(debug.SetMemoryLimit(-1)) {
 		return fmt.Errorf("the heap grew to %d KiB", after.HeapSys>>10)
+	}
+	return nil
+}
+
+// hold keeps half of what the boot table gave to the heap, in as many arenas as
+// that takes, while garbage is made beside it.
+func hold() error {
+	const metadata, piece = 1 << 20, 64 << 10
+	n := int(debug.SetMemoryLimit(-1)-metadata) / 2 / piece
+	held := make([][]byte, n)
+	for i := range held {
+		held[i] = make([]byte, piece)
+		held[i][i%piece] = byte(i)
+		runtime.KeepAlive(make([]byte, piece))
+	}
+	runtime.GC()
+	for i := range held {
+		if held[i][i%piece] != byte(i) {
+			return fmt.Errorf("piece %d of %d changed", i, n)
+		}
 	}
 	return nil
 }

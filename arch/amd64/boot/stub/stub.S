@@ -161,7 +161,6 @@ high:
 	movq	%rax, T_SEED+8(%rbx)
 1:
 	leaq	STACK_TOP(%rbx), %rsp
-	pushq	$0			# keeps the vector 16-byte aligned
 	pushq	$0			# AT_NULL
 	pushq	$0
 	leaq	T_SEED(%rbx), %rax
@@ -170,8 +169,6 @@ high:
 	pushq	$4096
 	pushq	$6			# AT_PAGESZ
 	pushq	$0			# end of envp
-	leaq	gogc(%rip), %rax
-	pushq	%rax
 	pushq	$0			# end of argv
 	leaq	name(%rip), %rax
 	pushq	%rax
@@ -180,7 +177,6 @@ high:
 	jmp	*T_ENTRY(%rbx)
 
 name:	.asciz	"kernel"
-gogc:	.asciz	"GOGC=50"		# collect before the only arena is full
 
 .balign 8
 gdt:	.quad	0, 0

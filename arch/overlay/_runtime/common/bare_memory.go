@@ -8,6 +8,7 @@ package runtime
 // upward, so that arenas stay dense; the small ones (metadata) come from pieces
 // of one arena's size, the first of which is the beginning of the area.
 type bareSpace struct {
+	first    uintptr // address of the first arena
 	arenas   uintptr // next address for arenas
 	small    uintptr // next address for metadata
 	smallEnd uintptr
@@ -69,6 +70,14 @@ func (s *bareSpace) munmap(addr, n uintptr) {
 	if addr+n == s.arenas && addr >= s.used && addr&(bareArena-1) == 0 {
 		s.arenas = addr
 	}
+}
+
+// bareMemoryLimit is the default of GOMEMLIMIT: without it the first collection
+// waits for 4 MiB of objects, and a heap of one arena is full before that. The
+// limit counts the runtime's metadata too, which lies outside the arenas.
+func bareMemoryLimit() int64 {
+	const metadata = 1 << 20
+	return int64(bareMemory.limit-bareMemory.first) + metadata
 }
 
 // BareHeapLive is the number of bytes that the garbage collector counts as

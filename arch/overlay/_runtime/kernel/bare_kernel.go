@@ -50,6 +50,7 @@ func bareInit() {
 	bareMemory = bareSpace{
 		small:    bareHeapWindow,
 		smallEnd: bareHeapWindow + bareMetadataBytes,
+		first:    bareHeapWindow + bareArena,
 		arenas:   bareHeapWindow + bareArena,
 		limit:    bareHeapWindow + bareArena + size - bareMetadataBytes,
 		used:     bareHeapWindow,

@@ -34,6 +34,7 @@ func bareInit() {
 	bareMemory = bareSpace{
 		small:    base,
 		smallEnd: base + bareArena,
+		first:    base + bareArena,
 		arenas:   base + bareArena,
 		limit:    uintptr(bareInfo(bareInfoHeapLimit)),
 		used:     base,
