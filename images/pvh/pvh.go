@@ -15,7 +15,6 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"starling/arch/amd64/boot"
@@ -42,19 +41,19 @@ type Layout struct {
 	FileSize int // bytes of the image file
 }
 
+// Root is the name of the file that the kernel itself starts.
+const Root = "root"
+
 const (
 	pageSize  = 4096
 	hugePage  = 2 << 20
 	noteXen   = 18 // XEN_ELFNOTE_PHYS32_ENTRY (Xen, xen/include/public/elfnote.h)
 	maxBundle = boot.DeviceStart - 64<<20
-)
 
-// segment is a piece of the image that the loader puts into memory.
-type segment struct {
-	data           []byte
-	physical, size uint64 // size in memory, at least len(data)
-	flags          elf.ProgFlag
-}
+	// A server's text, data and bss lie between these addresses (docs/contract.md).
+	serverStart = 0x400000
+	serverEnd   = 1 << 30
+)
 
 func roundUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
 
@@ -67,9 +66,17 @@ func Compose(in Image) ([]byte, *Layout, error) {
 	if heap%hugePage != 0 || heap < DefaultKernelHeap || heap > MaxKernelHeap {
 		return nil, nil, fmt.Errorf("boot image: kernel heap of %d bytes: want a multiple of 2 MiB from %d to %d", heap, DefaultKernelHeap, MaxKernelHeap)
 	}
-	segments, entry, err := kernelSegments(in.Kernel)
+	segments, entry, err := program(in.Kernel, boot.ImageBase, boot.StubEnd, boot.ImageSize)
 	if err != nil {
 		return nil, nil, fmt.Errorf("boot image: kernel: %w", err)
+	}
+	for _, f := range in.Files {
+		if f.Name != Root {
+			continue
+		}
+		if _, _, err := program(f.Data, 0, serverStart, serverEnd); err != nil {
+			return nil, nil, fmt.Errorf("boot image: root: %w", err)
+		}
 	}
 	files, err := bundle.Encode(in.Files)
 	if err != nil {
@@ -98,44 +105,6 @@ func Compose(in Image) ([]byte, *Layout, error) {
 	all = append(all, segment{files, t.BundleStart, t.BundleSize, elf.PF_R})
 	out := write(all)
 	return out, &Layout{t, len(out)}, nil
-}
-
-// kernelSegments checks the kernel and returns its load segments by address.
-func kernelSegments(file []byte) ([]segment, uint64, error) {
-	f, err := elf.NewFile(bytes.NewReader(file))
-	if err != nil {
-		return nil, 0, err
-	}
-	if f.Class != elf.ELFCLASS64 || f.Machine != elf.EM_X86_64 || f.Type != elf.ET_EXEC {
-		return nil, 0, errors.New("not a static 64-bit x86 program")
-	}
-	var list []segment
-	end := uint64(boot.StubEnd)
-	entryInside := false
-	for _, p := range f.Progs {
-		if p.Type != elf.PT_LOAD {
-			continue
-		}
-		if p.Vaddr < boot.ImageBase || p.Memsz > boot.ImageSize || p.Vaddr-boot.ImageBase > boot.ImageSize-p.Memsz {
-			return nil, 0, fmt.Errorf("segment at %#x is outside the kernel's addresses: link it with arch/overlay", p.Vaddr)
-		}
-		if p.Off > uint64(len(file)) || p.Filesz > uint64(len(file))-p.Off || p.Filesz > p.Memsz {
-			return nil, 0, errors.New("truncated")
-		}
-		physical := p.Vaddr - boot.ImageBase
-		if physical < end {
-			return nil, 0, fmt.Errorf("segment at %#x overlaps what lies before it", p.Vaddr)
-		}
-		end = physical + p.Memsz
-		if p.Flags&elf.PF_X != 0 && f.Entry >= p.Vaddr && f.Entry-p.Vaddr < p.Filesz {
-			entryInside = true
-		}
-		list = append(list, segment{file[p.Off : p.Off+p.Filesz], physical, p.Memsz, p.Flags})
-	}
-	if !entryInside {
-		return nil, 0, errors.New("the entry point is in no executable segment")
-	}
-	return list, f.Entry, nil
 }
 
 // write lays out the ELF file: headers and the note in the first page, then the

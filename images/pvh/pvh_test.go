@@ -39,7 +39,7 @@ func kernel(change func(h *elf.Header64, p []elf.Prog64)) []byte {
 // The layout as text, so that a change of it shows.
 func TestLayout(t *testing.T) {
 	seed := [2]uint64{1, 2}
-	out, l, err := Compose(Image{Kernel: kernel(nil), Seed: &seed, Files: []bundle.File{{Name: "root", Data: []byte("hi")}, {Name: "config", Data: make([]byte, 5000)}}})
+	out, l, err := Compose(Image{Kernel: kernel(nil), Seed: &seed, Files: []bundle.File{{Name: "greeting", Data: []byte("hi")}, {Name: "config", Data: make([]byte, 5000)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +86,8 @@ kernel 0x1ff000-0x205000 bundle 0x205000+0x4000 heap 0x400000+0x600000 flags 1 s
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, ok := b.Find("root"); !ok || string(b.Bytes(e)) != "hi" {
-		t.Error("root is not in the bundle")
+	if e, ok := b.Find("greeting"); !ok || string(b.Bytes(e)) != "hi" {
+		t.Error("greeting is not in the bundle")
 	}
 }
 
@@ -108,8 +108,8 @@ func TestComposeRefuses(t *testing.T) {
 		{"no ELF", Image{Kernel: []byte("hello")}, "kernel"},
 		{"32-bit machine", Image{Kernel: kernel(func(h *elf.Header64, _ []elf.Prog64) { h.Machine = uint16(elf.EM_386) })}, "not a static 64-bit x86 program"},
 		{"position-independent", Image{Kernel: kernel(func(h *elf.Header64, _ []elf.Prog64) { h.Type = uint16(elf.ET_DYN) })}, "not a static"},
-		{"low address", Image{Kernel: kernel(func(_ *elf.Header64, p []elf.Prog64) { p[0].Vaddr = 0x400000 })}, "outside the kernel's addresses"},
-		{"wraps", Image{Kernel: kernel(func(_ *elf.Header64, p []elf.Prog64) { p[1].Memsz = 1 << 63 })}, "outside the kernel's addresses"},
+		{"low address", Image{Kernel: kernel(func(_ *elf.Header64, p []elf.Prog64) { p[0].Vaddr = 0x400000 })}, "outside the program's addresses"},
+		{"wraps", Image{Kernel: kernel(func(_ *elf.Header64, p []elf.Prog64) { p[1].Memsz = 1 << 63 })}, "outside the program's addresses"},
 		{"truncated", Image{Kernel: good[:0x2050]}, "truncated"},
 		{"file larger than memory", Image{Kernel: kernel(func(_ *elf.Header64, p []elf.Prog64) { p[1].Memsz = 1 })}, "truncated"},
 		{"over the stub", Image{Kernel: kernel(func(_ *elf.Header64, p []elf.Prog64) { p[0].Vaddr = boot.ImageBase + 0x120000 })}, "overlaps"},
@@ -117,6 +117,10 @@ func TestComposeRefuses(t *testing.T) {
 		{"entry in data", Image{Kernel: kernel(func(h *elf.Header64, p []elf.Prog64) { h.Entry = p[1].Vaddr })}, "entry point"},
 		{"odd heap", Image{Kernel: good, KernelHeap: 7 << 20}, "kernel heap"},
 		{"huge heap", Image{Kernel: good, KernelHeap: 2 << 30}, "kernel heap"},
+		{"not aligned", Image{Kernel: kernel(func(_ *elf.Header64, p []elf.Prog64) { p[1].Off-- })}, "not aligned"},
+		{"dynamic", Image{Kernel: kernel(func(_ *elf.Header64, p []elf.Prog64) { p[1].Type = uint32(elf.PT_INTERP) })}, "not a static"},
+		{"root is no program", Image{Kernel: good, Files: []bundle.File{{Name: Root, Data: []byte("hi")}}}, "root"},
+		{"root is a kernel", Image{Kernel: good, Files: []bundle.File{{Name: Root, Data: good}}}, "outside the program's addresses"},
 		{"bad file", Image{Kernel: good, Files: []bundle.File{{Name: ""}}}, "bad file name"},
 	} {
 		if _, _, err := Compose(c.in); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -127,7 +131,7 @@ func TestComposeRefuses(t *testing.T) {
 
 // An image cut or changed where the stub and kernel look is not accepted.
 func TestVerify(t *testing.T) {
-	out, _, err := Compose(Image{Kernel: kernel(nil), Files: []bundle.File{{Name: "root", Data: []byte("root server")}}})
+	out, _, err := Compose(Image{Kernel: kernel(nil), Files: []bundle.File{{Name: "note", Data: []byte("root server")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
