@@ -164,3 +164,6 @@ func (c *Context) SetProtectionFault() { c.Trap, c.Code, c.Regs.OrigAX = vectorP
 
 // canonical: bits 63 to 47 are all equal (SDM 1 3.3.7.1).
 func canonical(a uint64) bool { return uint64(int64(a<<16)>>16) == a }
+
+// Position is the instruction pointer.
+func (c *Context) Position() uint64 { return c.Regs.IP }

@@ -48,7 +48,10 @@ const (
 func Physical(a uint64) unsafe.Pointer { return unsafe.Add(directMap, a) }
 
 // Address is the physical address of a pointer into the direct map.
-func Address(p unsafe.Pointer) uint64 { return uint64(uintptr(p)) - directMapAddress }
+func Address(p unsafe.Pointer) uint64 { return uint64(uintptr(p) - uintptr(directMap)) }
+
+// SetDirectMap puts physical memory somewhere else: for tests on the host.
+func SetDirectMap(p unsafe.Pointer) { directMap = p }
 
 type table [entries]uint64
 

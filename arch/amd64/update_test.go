@@ -178,7 +178,7 @@ func TestTakeMakesDebugSafe(t *testing.T) {
 		{frame.Debug{DR0: UserLimit, DR7: 3}, dr7Fixed},
 		{frame.Debug{DR1: 0xffffffff80000000, DR2: 8, DR7: 4 | 16}, 16 | dr7Fixed},
 		{frame.Debug{DR7: 1 | 2<<16}, 2<<16 | dr7Fixed}, // I/O breakpoint
-		{frame.Debug{DR7: 1 << 13}, dr7Fixed},          // general detect
+		{frame.Debug{DR7: 1 << 13}, dr7Fixed},           // general detect
 		{frame.Debug{DR7: ^uint64(0)}, 0xffff0000 | dr7User | dr7Fixed},
 	} {
 		c := newContext(t)

@@ -1,0 +1,95 @@
+package microkernel
+
+import (
+	"starling/arch/cpu"
+	"starling/ipc"
+)
+
+// never is a time that does not come.
+const never = 1<<63 - 1
+
+// kernel is the state of one microkernel on one processor.
+type kernel struct {
+	clock cpu.Clock
+	now   int64 // ns since boot, when ring 3 was left
+
+	pool      pool
+	threads   threadTable
+	endpoints slab[endpoint]
+	spaces    slab[space]
+	memories  slab[memory]
+
+	ready     uint32 // bit per priority: its queue is not empty
+	queues    [priorities]queue
+	sliceEnd  int64 // when the running thread should let others of its priority run
+	expired   bool  // it should
+	armed     int64 // when the timer interrupts
+	deadlines *endpoint
+
+	lines [maxLines]line
+	root  *thread
+
+	traps, interrupts uint64
+	idle              int64
+	mallocs           func() uint64 // objects the Go heap has allocated
+	mallocsAtStart    uint64
+}
+
+// run is the kernel proper: it never returns.
+func (k *kernel) run(t *thread) {
+	for {
+		cpu.Resume(&t.Context)
+		k.traps++
+		k.now = k.clock.Nanoseconds(t.Entered)
+		t.userTicks += t.UserTicks()
+		t = k.handle(t)
+	}
+}
+
+// handle handles the trap of a thread and returns the thread to run next.
+func (k *kernel) handle(t *thread) *thread {
+	switch {
+	case t.Trap == cpu.TrapSyscall:
+		if t.server != nil {
+			return k.kernelCall(t)
+		}
+		return k.trapped(t, event{kind: ipc.EventSyscall})
+	case t.IsPageFault():
+		return k.fault(t)
+	case t.IsInterrupt():
+		return k.interrupted(t)
+	case t.IsSpurious():
+		return t
+	}
+	return k.trapped(t, event{kind: ipc.EventException, a: t.Trap, b: t.Code})
+}
+
+// fault goes to the fault endpoint first.
+func (k *kernel) fault(t *thread) *thread {
+	access := ipc.Read
+	if write, execute := t.PageFault(); execute {
+		access = ipc.Execute
+	} else if write {
+		access = ipc.Write
+	}
+	t.event = event{kind: ipc.EventFault, a: t.Address, b: uint64(access)}
+	if t.faultTo == nil {
+		return k.next(k.post(t, t.trapTo, t.trapBadge))
+	}
+	return k.next(k.post(t, t.faultTo, t.faultBadge))
+}
+
+// trapped hands an event to the trap endpoint.
+func (k *kernel) trapped(t *thread, e event) *thread {
+	t.event = e
+	return k.next(k.post(t, t.trapTo, t.trapBadge))
+}
+
+// next is the thread to run after the running one has stopped: the one it woke, if any,
+// unless something more important is ready.
+func (k *kernel) next(woken *thread) *thread {
+	if woken == nil {
+		return k.pick()
+	}
+	return k.prefer(woken)
+}

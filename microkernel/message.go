@@ -1,0 +1,215 @@
+package microkernel
+
+import (
+	"starling/ipc"
+	"starling/ipc/callnum"
+)
+
+// transfer copies a message of n bytes and a capability, 0 for none, from one
+// server to another, and returns what the receiver sees of both. A capability
+// that was deleted since the call, or finds no place, does not arrive.
+func (k *kernel) transfer(from, to *thread, n, handle uint64) (length, got uint64) {
+	copy(to.server.buffer[:n], from.server.buffer[:n])
+	if handle == 0 {
+		return n, 0
+	}
+	c := from.server.find(handle)
+	if c.kind == capNone {
+		return n, 0
+	}
+	copied := copyCapability(c)
+	h, err := k.insert(to.server, copied)
+	if err != 0 {
+		k.dropCapability(&copied)
+		return n, 0
+	}
+	return n, uint64(h)
+}
+
+// sendable checks length and capability of a message that t sends.
+func sendable(t *thread, n, handle uint64) ipc.Error {
+	if n > ipc.MessageSize {
+		return ipc.ErrTruncated
+	}
+	if handle != 0 && t.server.find(handle).kind == capNone {
+		return ipc.ErrCapability
+	}
+	return 0
+}
+
+// callCall sends a message and waits for the answer.
+func (k *kernel) callCall(t *thread) *thread {
+	e, c, err := findEndpoint(t, t.Argument(0), rightSend)
+	if err == 0 && e.receivers == 0 {
+		err = ipc.ErrGone
+	}
+	if err == 0 {
+		err = sendable(t, t.Argument(1), t.Argument(2))
+	}
+	if err != 0 {
+		return k.finish(t, err)
+	}
+	t.event = event{kind: ipc.EventMessage, a: t.Argument(1), b: t.Argument(2)}
+	return k.next(k.post(t, e, c.badge))
+}
+
+// answered finds the thread whose event the running server t answers.
+func (k *kernel) answered(t *thread, name, sequence uint64) (*thread, ipc.Error) {
+	to := k.threads.find(name)
+	if to == nil || to.state != threadDelivered || to.sequence != sequence || to.at.owner != t.name() {
+		return nil, ipc.ErrStale
+	}
+	return to, 0
+}
+
+// answer answers a message; the caller may run then.
+func (k *kernel) answer(t *thread, name, sequence, n, handle uint64) (*thread, ipc.Error) {
+	to, err := k.answered(t, name, sequence)
+	if err != 0 {
+		return nil, err
+	}
+	if to.event.kind != ipc.EventMessage {
+		return nil, ipc.ErrState
+	}
+	if err := sendable(t, n, handle); err != 0 {
+		return nil, err
+	}
+	length, got := k.transfer(t, to, n, handle)
+	to.SetResults(0, length, got)
+	return to, 0
+}
+
+// reply answers a trap. woken is a thread that may run now: the one that trapped,
+// or a server that its next event went to.
+func (k *kernel) reply(t *thread, name, sequence, packed uint64) (woken *thread, err ipc.Error) {
+	to, err := k.answered(t, name, sequence)
+	if err != 0 {
+		return nil, err
+	}
+	action := ipc.Action(packed & 0xff)
+	mask := ipc.Mask(packed >> callnum.ReplyMaskShift)
+	class := packed >> callnum.ReplyClassShift
+	if to.event.kind == ipc.EventMessage {
+		return nil, ipc.ErrState
+	}
+	if action > ipc.ActionForward || mask&^maskAll != 0 || class > uint64(ipc.FaultOutOfMemory) || mask != 0 && to.frame == nil {
+		return nil, ipc.ErrInvalid
+	}
+	if action == ipc.ActionForward && (to.event.kind != ipc.EventFault || to.event.b>>classShift != 0 || class == 0) {
+		return nil, ipc.ErrInvalid
+	}
+	if mask != 0 {
+		to.Take(to.frame, cpuGroup(mask))
+	}
+	switch action {
+	case ipc.ActionResume:
+		return k.release(to), 0
+	case ipc.ActionResumeReport:
+		to.recalled = to.frame != nil
+		return k.release(to), 0
+	case ipc.ActionKill:
+		k.destroyThread(to)
+	case ipc.ActionForward:
+		return k.forward(to, class), 0
+	}
+	return nil, 0
+}
+
+// classShift is where the verdict is in argument 1 of a fault event.
+const classShift = 8
+
+// forward hands a fault on to the trap endpoint with the pager's verdict.
+func (k *kernel) forward(t *thread, class uint64) *thread {
+	t.event.b |= class << classShift
+	woken := k.post(t, t.trapTo, t.trapBadge)
+	if t.frame != nil {
+		t.frame.Event.Flags = uint32(class)
+	}
+	return woken
+}
+
+// release lets a stopped thread go on: it is returned to run, unless it has to
+// report, or its instruction pointer is one that cannot be returned to.
+func (k *kernel) release(t *thread) *thread {
+	switch {
+	case t.recalled:
+		t.recalled = false
+		t.event = event{kind: ipc.EventReport}
+	case t.frame != nil && t.BadJump():
+		t.SetProtectionFault()
+		t.event = event{kind: ipc.EventException, a: t.Trap, b: t.Code}
+	default:
+		t.state, t.at = threadReady, nil
+		return t
+	}
+	return k.post(t, t.trapTo, t.trapBadge)
+}
+
+func (k *kernel) callReply(t *thread) *thread {
+	woken, err := k.reply(t, t.Argument(0), t.Argument(1), t.Argument(2))
+	if woken != nil {
+		k.makeReady(woken)
+	}
+	return k.finish(t, err)
+}
+
+func (k *kernel) callAnswer(t *thread) *thread {
+	woken, err := k.answer(t, t.Argument(0), t.Argument(1), t.Argument(2), t.Argument(3))
+	if woken != nil {
+		k.makeReady(woken)
+	}
+	return k.finish(t, err)
+}
+
+func (k *kernel) callReplyWait(t *thread) *thread {
+	e, err := k.waitable(t)
+	if err != 0 {
+		return k.finish(t, err)
+	}
+	woken, err := k.reply(t, t.Argument(1), t.Argument(2), t.Argument(3))
+	if err != 0 {
+		return k.finish(t, err)
+	}
+	return k.waitAfter(t, e, woken)
+}
+
+func (k *kernel) callAnswerWait(t *thread) *thread {
+	e, err := k.waitable(t)
+	if err != 0 {
+		return k.finish(t, err)
+	}
+	woken, err := k.answer(t, t.Argument(1), t.Argument(2), t.Argument(3), t.Argument(4))
+	if err != 0 {
+		return k.finish(t, err)
+	}
+	return k.waitAfter(t, e, woken)
+}
+
+func (k *kernel) callWait(t *thread) *thread {
+	e, err := k.waitable(t)
+	if err != 0 {
+		return k.finish(t, err)
+	}
+	return k.waitAfter(t, e, nil)
+}
+
+// waitable is the endpoint that t wants to wait at.
+func (k *kernel) waitable(t *thread) (*endpoint, ipc.Error) {
+	e, _, err := findEndpoint(t, t.Argument(0), rightReceive)
+	if err == 0 && e.waiter != nil {
+		err = ipc.ErrState
+	}
+	return e, err
+}
+
+// waitAfter makes t receive at e. With nothing to receive, the thread that its
+// reply has woken runs at once.
+func (k *kernel) waitAfter(t *thread, e *endpoint, woken *thread) *thread {
+	if k.wait(t, e) {
+		if woken != nil {
+			k.makeReady(woken)
+		}
+		return k.after(t)
+	}
+	return k.next(woken)
+}

@@ -1,0 +1,205 @@
+package microkernel
+
+import "starling/arch/cpu"
+
+const (
+	priorities = 3
+	sliceTime  = 10_000_000 // ns that a thread computes before others of its priority run
+)
+
+// queue is an intrusive list of threads, first in first out.
+type queue struct{ head, tail *thread }
+
+func (q *queue) push(t *thread) {
+	t.next, t.previous = nil, q.tail
+	if q.tail == nil {
+		q.head = t
+	} else {
+		q.tail.next = t
+	}
+	q.tail = t
+}
+
+func (q *queue) pushFront(t *thread) {
+	t.previous, t.next = nil, q.head
+	if q.head == nil {
+		q.tail = t
+	} else {
+		q.head.previous = t
+	}
+	q.head = t
+}
+
+func (q *queue) remove(t *thread) {
+	if t.previous != nil {
+		t.previous.next = t.next
+	} else {
+		q.head = t.next
+	}
+	if t.next != nil {
+		t.next.previous = t.previous
+	} else {
+		q.tail = t.previous
+	}
+	t.next, t.previous = nil, nil
+}
+
+// makeReady puts a thread at the end of the run queue of its priority.
+func (k *kernel) makeReady(t *thread) {
+	t.state, t.at = threadReady, nil
+	k.queues[t.priority].push(t)
+	k.ready |= 1 << t.priority
+	k.arm(k.sliceEnd) // the running thread may be alone no longer
+}
+
+func (k *kernel) makeReadyFirst(t *thread) {
+	t.state, t.at = threadReady, nil
+	k.queues[t.priority].pushFront(t)
+	k.ready |= 1 << t.priority
+}
+
+// unready takes a thread out of its run queue.
+func (k *kernel) unready(t *thread) {
+	q := &k.queues[t.priority]
+	q.remove(t)
+	if q.head == nil {
+		k.ready &^= 1 << t.priority
+	}
+}
+
+// moreImportant is true when a thread with a higher priority than t's is ready.
+func (k *kernel) moreImportant(t *thread) bool { return k.ready&(1<<t.priority-1) != 0 }
+
+// prefer runs t, which is in no queue, unless something more important is ready or
+// its time is over.
+func (k *kernel) prefer(t *thread) *thread {
+	t.state, t.at = threadReady, nil
+	if k.moreImportant(t) {
+		k.makeReadyFirst(t)
+		return k.pick()
+	}
+	if k.expired && k.ready&(1<<t.priority) != 0 {
+		k.makeReady(t)
+		return k.pick()
+	}
+	return t
+}
+
+// after continues the running thread t unless a call of its own has woken
+// something more important.
+func (k *kernel) after(t *thread) *thread {
+	if k.moreImportant(t) {
+		k.makeReadyFirst(t)
+		return k.pick()
+	}
+	return t
+}
+
+// pick takes the first thread of the highest priority out of its queue, waiting for
+// one.
+func (k *kernel) pick() *thread {
+	for k.ready == 0 {
+		k.halt()
+	}
+	p := 0
+	for k.ready&(1<<p) == 0 {
+		p++
+	}
+	t := k.queues[p].head
+	k.unready(t)
+	k.expired = false
+	k.sliceEnd = k.now + sliceTime
+	if k.ready&(1<<p) != 0 {
+		k.arm(k.sliceEnd)
+	}
+	return t
+}
+
+// halt waits for an interrupt.
+func (k *kernel) halt() {
+	begin := k.now
+	vector := cpu.Halt()
+	k.now = k.clock.Nanoseconds(cpu.Ticks())
+	k.idle += k.now - begin
+	k.interrupt(vector)
+}
+
+// interrupted: a thread was interrupted while it ran.
+func (k *kernel) interrupted(t *thread) *thread {
+	k.interrupt(t.Vector())
+	switch {
+	case k.moreImportant(t):
+		k.makeReadyFirst(t)
+	case k.expired && k.ready&(1<<t.priority) != 0:
+		k.makeReady(t)
+	default:
+		return t
+	}
+	return k.pick()
+}
+
+func (k *kernel) interrupt(vector uint64) {
+	k.interrupts++
+	timer, line := cpu.Interrupt(vector)
+	if timer {
+		k.armed = never
+		k.expired = k.now >= k.sliceEnd
+		k.expire()
+	} else if line >= 0 {
+		k.lineRaised(line)
+	}
+}
+
+// arm makes sure that the timer interrupts at time or earlier. A timer that is
+// armed too early only costs an interrupt, so it is never put off.
+func (k *kernel) arm(time int64) {
+	if time >= k.armed {
+		return
+	}
+	k.armed = time
+	cpu.TimerArm(time - k.now)
+}
+
+// expire wakes the endpoints whose deadline has passed, and arms the timer for
+// the next.
+func (k *kernel) expire() {
+	for e := k.deadlines; e != nil && e.deadline <= k.now; e = k.deadlines {
+		k.deadlines = e.later
+		e.later, e.timed = nil, false
+		e.fired = true
+		if w := e.waiter; w != nil {
+			k.receive(w, e)
+			k.makeReady(w)
+		}
+	}
+	if k.deadlines != nil {
+		k.arm(k.deadlines.deadline)
+	}
+	if k.ready != 0 && !k.expired {
+		k.arm(k.sliceEnd)
+	}
+}
+
+// setDeadline puts the endpoint into the list of deadlines, 0 takes it out.
+func (k *kernel) setDeadline(e *endpoint, deadline int64) {
+	if e.timed {
+		for p := &k.deadlines; ; p = &(*p).later {
+			if *p == e {
+				*p = e.later
+				break
+			}
+		}
+		e.later, e.timed = nil, false
+	}
+	e.fired = false
+	if deadline == 0 {
+		return
+	}
+	e.deadline, e.timed = deadline, true
+	p := &k.deadlines
+	for *p != nil && (*p).deadline <= deadline {
+		p = &(*p).later
+	}
+	e.later, *p = *p, e
+	k.arm(k.deadlines.deadline)
+}
