@@ -60,6 +60,20 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	}
 }
 
+func TestErrorsAreNotMade(t *testing.T) {
+	for e := ipc.ErrTruncated; e <= ipc.ErrInvalid; e++ {
+		if got := kernelError(int64(e)); got != e {
+			t.Errorf("status %d is %v, want %v", e, got, e)
+		}
+	}
+	if got := kernelError(-99); got != ipc.Error(-99) {
+		t.Errorf("unknown status: %v", got)
+	}
+	if n := testing.AllocsPerRun(100, func() { _ = status(^uint64(2)) }); n != 0 {
+		t.Errorf("an error allocates %v times", n)
+	}
+}
+
 // The specification crosses the message buffer as it lies in memory: no padding
 // that could differ, nothing beyond the buffer.
 func TestThreadSpecSize(t *testing.T) {

@@ -74,7 +74,7 @@ func (t *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 	}
 	if status < 0 {
 		*ev = ipc.Event{}
-		return ipc.Error(status)
+		return kernelError(status)
 	}
 	switch ev.Kind {
 	case ipc.EventFault:
@@ -91,12 +91,21 @@ func (t *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 
 // Reply implements ipc.Transport: the reply goes with the next call.
 func (t *Transport) Reply(r ipc.Reply) error {
+	if t.next.number != callnum.Wait {
+		return t.replySlow(r)
+	}
+	t.next.number = callnum.ReplyWait
+	t.next.si = tokenWord(r.Token)
+	t.next.dx = r.Token.Sequence
+	t.next.r10 = uint64(r.Action) | uint64(r.Mask)<<callnum.ReplyMaskShift | uint64(r.Class)<<callnum.ReplyClassShift
+	return nil
+}
+
+// replySlow is Reply when something is held back already.
+func (t *Transport) replySlow(r ipc.Reply) error {
 	err := t.flush()
-	t.next = registers{
-		number: callnum.ReplyWait,
-		si:     tokenWord(r.Token),
-		dx:     r.Token.Sequence,
-		r10:    packReply(r),
+	if e := t.Reply(r); e != nil {
+		return e
 	}
 	return err
 }
@@ -117,10 +126,6 @@ func (t *Transport) Answer(k ipc.Token, n int, cap ipc.Handle) error {
 
 func tokenWord(k ipc.Token) uint64 { return uint64(k.Thread) | uint64(k.Generation)<<32 }
 
-func packReply(r ipc.Reply) uint64 {
-	return uint64(r.Action) | uint64(r.Mask)<<callnum.ReplyMaskShift | uint64(r.Class)<<callnum.ReplyClassShift
-}
-
 // flush sends what was held back and returns its error.
 func (t *Transport) flush() error {
 	n := &t.next
@@ -139,9 +144,23 @@ func (t *Transport) flush() error {
 
 func status(n uint64) error {
 	if s := int64(n); s < 0 {
-		return ipc.Error(s)
+		return kernelError(s)
 	}
 	return nil
+}
+
+// kernelErrors are the errors of package ipc as interface values: making one
+// when it is needed would allocate.
+var kernelErrors = [...]error{
+	ipc.ErrInvalid, ipc.ErrCapability, ipc.ErrStale, ipc.ErrMemory,
+	ipc.ErrFull, ipc.ErrState, ipc.ErrGone, ipc.ErrTruncated,
+}
+
+func kernelError(status int64) error {
+	if i := uint64(-1 - status); i < uint64(len(kernelErrors)) {
+		return kernelErrors[i]
+	}
+	return ipc.Error(status)
 }
 
 // call sends what was held back, then makes a call with up to 4 arguments. The

@@ -1,5 +1,5 @@
 // Package boot_test boots images in QEMU and looks at what comes out: the runtime
-// port alone in ring 0, and what a damaged or too small machine says.
+// port alone in ring 0, the smallest server in ring 3, and what a damaged or too small machine says.
 package boot_test
 
 import (
@@ -47,17 +47,58 @@ func start(t *testing.T, machine string, image []byte, memory string) (string, i
 	return out.String(), c.ProcessState.ExitCode()
 }
 
-// ring0 is the image of the runtime port's own check.
-func ring0(t *testing.T) pvh.Image {
+// program builds a main package for a profile.
+func program(t *testing.T, p overlay.Profile, pkg string) []byte {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "ring0")
-	if err := overlay.Build(overlay.Kernel, "starling/arch/overlay/ring0", file); err != nil {
+	file := filepath.Join(t.TempDir(), "program")
+	if err := overlay.Build(p, pkg, file); err != nil {
 		t.Fatal(err)
 	}
-	kernel, err := os.ReadFile(file)
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return b
+}
+
+// hello is the microkernel with the smallest server in place of root.
+func hello(t *testing.T) pvh.Image {
+	t.Helper()
+	return pvh.Image{
+		Kernel: program(t, overlay.Kernel, "starling/microkernel/cmd/kernel"),
+		Files:  []bundle.File{{Name: pvh.Root, Data: program(t, overlay.Server, "starling/servers/hello")}},
+	}
+}
+
+func TestServerInRing3(t *testing.T) {
+	image := compose(t, hello(t))
+	for machine := range machines {
+		t.Run(machine, func(t *testing.T) {
+			out, status := start(t, machine, image, "64M")
+			if status != 1 || strings.Contains(out, "FAIL") || !strings.Contains(out, "hello from ring 3") {
+				t.Errorf("status %d\n%s", status, out)
+			}
+		})
+	}
+}
+
+// A changed byte in the directory of the files is one clear line.
+func TestDamagedBundle(t *testing.T) {
+	image, layout, err := pvh.Compose(hello(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	image[len(image)-int(layout.BundleSize)+40] ^= 1 // the bundle is last in the file
+	out, status := start(t, "microvm", image, "64M")
+	if status == 1 || strings.Count(out, "\n") != 1 || !strings.Contains(out, "boot image damaged: checksum of the bundle directory") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
+// ring0 is the image of the runtime port's own check.
+func ring0(t *testing.T) pvh.Image {
+	t.Helper()
+	kernel := program(t, overlay.Kernel, "starling/arch/overlay/ring0")
 	return pvh.Image{Kernel: kernel, Seed: &[2]uint64{1, 2}, Files: []bundle.File{{Name: "note", Data: []byte("files do not disturb")}}}
 }
 

@@ -77,12 +77,16 @@ func bareCommit(addr, n uintptr) bool {
 	return true
 }
 
+// bareSealReserve is what the runtime may still take for metadata after BareSeal:
+// it allocates that in chunks of 64 to 256 KiB.
+const bareSealReserve = 320 << 10
+
 // BareSeal ends the growth of the kernel's heap and returns the physical range
-// of the metadata piece that was never used, page-aligned.
+// of the metadata piece that will never be used, page-aligned.
 func BareSeal() (start, end uint64) {
-	first := (bareMemory.small + 4095) &^ 4095
+	first := (bareMemory.small+4095)&^4095 + bareSealReserve
 	last := bareMemory.smallEnd
-	if last != bareHeapWindow+bareMetadataBytes {
+	if last != bareHeapWindow+bareMetadataBytes || first >= last {
 		return 0, 0 // the first piece is used up
 	}
 	bareMemory.smallEnd = first
