@@ -211,8 +211,10 @@ func (r *Replay) diverged(format string, args ...any) {
 	panic(Diverged{r.at, fmt.Sprintf(format, args...)})
 }
 
-// Run hands the events of the log to h. state is what was given to Recorder.State.
-func (r *Replay) Run(h Handler, state func() []byte) (err error) {
+// Run starts a server, which may already call the transport, and hands it the
+// events of the log. With it start returns what looks at the state of the
+// server, as was given to Recorder.State, or nil.
+func (r *Replay) Run(start func() (Handler, func() []byte)) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			d, ok := p.(Diverged)
@@ -222,6 +224,7 @@ func (r *Replay) Run(h Handler, state func() []byte) (err error) {
 			err = d
 		}
 	}()
+	h, state := start()
 	for r.at < len(r.log.entries) {
 		e := &r.log.entries[r.at]
 		if e.call != "" {

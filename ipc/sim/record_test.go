@@ -81,7 +81,7 @@ func TestALogReplaysAndADifferenceIsFound(t *testing.T) {
 	again := func(planted byte) error {
 		r := NewReplay(rec.Recording())
 		c := &counter{t: r, memory: r.Kernel().Window(), frames: framesBase, lower: wire, planted: planted}
-		return r.Run(c, c.state)
+		return r.Run(func() (Handler, func() []byte) { return c, c.state })
 	}
 	if rec.Recording().Events() != 5 {
 		t.Errorf("%d events in the log", rec.Recording().Events())

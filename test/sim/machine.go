@@ -1,0 +1,236 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"starling/ipc"
+	"starling/ipc/console"
+	"starling/ipc/rootfs"
+	kernel "starling/ipc/sim"
+	"starling/ipc/supervise"
+	"starling/pager"
+	"starling/pager/table"
+)
+
+// Options says what is booted. Zero fields get defaults.
+type Options struct {
+	kernel.Config
+	// FrameSlots bounds the number of threads. Default 256.
+	FrameSlots int
+	// Files of the root file system by path without leading slash: contents of
+	// regular files with mode 0755. Directories on the way are made.
+	Files map[string]string
+	// Nodes are further entries: links, devices, other modes.
+	Nodes []rootfs.Node
+	// Personality starts the server under test. Default Linux.
+	Personality Start
+	// Record keeps a log of all the personality is told, for Replay.
+	Record bool
+	// Terminal: the program runs on a terminal.
+	Terminal bool
+	// Env and Cwd of the program. Defaults PATH=/bin and "/".
+	Env []string
+	Cwd string
+}
+
+// Server is a personality as the harness sees it.
+type Server interface {
+	Handle(ev *ipc.Event)
+	Export() []byte
+	Import([]byte) error
+}
+
+// Start makes a personality. With fresh it is one that takes over: it starts no
+// program, Import follows.
+type Start func(p *Parts, fresh bool) (Server, error)
+
+// Parts is what a personality is given: what root gives it on the machine.
+type Parts struct {
+	Transport ipc.Transport
+	Window    unsafe.Pointer // physical address 0
+	Memory    uint64         // bytes of physical memory
+	Self      ipc.Handle     // its endpoint
+	Pager     ipc.Handle     // wires
+	Console   ipc.Handle
+	Root      ipc.Handle
+
+	Frames     ipc.Handle
+	FrameBase  unsafe.Pointer
+	FrameSlots int
+
+	// RootFS is the root file system image; it lies at byte RootOffset of the boot
+	// image, whose memory the pager has.
+	RootFS     []byte
+	RootOffset uint64
+
+	Options *Options
+	Args    []string
+}
+
+// Machine is a simulated machine with pager, console and personality.
+type Machine struct {
+	t       testing.TB
+	options Options
+	Kernel  *kernel.Kernel
+	Pager   *pager.Pager
+	Console *Console
+	Server  Server
+	parts   Parts
+	pager   *kernel.Transport
+	linux   *kernel.Transport
+	root    *kernel.Transport
+	images  map[string]*kernel.Image
+	up      ipc.Handle // root's endpoint
+	down    ipc.Handle // root's wire to the personality
+
+	report   supervise.Report
+	recorder *kernel.Recorder
+	checked  int
+}
+
+// Boot makes a machine with a pager and a console. Programs are added next; Run
+// starts the personality.
+func Boot(t testing.TB, o Options) *Machine {
+	t.Helper()
+	if o.FrameSlots == 0 {
+		o.FrameSlots = 256
+	}
+	if o.MemoryPages == 0 {
+		o.MemoryPages = 4096
+	}
+	if o.Cwd == "" {
+		o.Cwd = "/"
+	}
+	if o.Env == nil {
+		o.Env = []string{"PATH=/bin"}
+	}
+	k := kernel.New(o.Config)
+	m := &Machine{t: t, options: o, Kernel: k, images: map[string]*kernel.Image{}}
+	m.Console = newConsole(k)
+	m.pager = k.Server("pager")
+	m.root = k.Server("root")
+	m.root.SetPriority(0)
+	m.up, _ = m.root.EndpointCreate()
+	m.root.Serve(m.up, kernel.HandlerFunc(m.notified))
+	return m
+}
+
+// Program adds an executable file whose code is f.
+func (m *Machine) Program(path string, f kernel.Program) *kernel.Image {
+	im := m.Kernel.Image(path, f)
+	m.images[path] = im
+	return im
+}
+
+// File adds a regular file.
+func (m *Machine) File(path string, mode uint32, contents string) {
+	m.options.Nodes = append(m.options.Nodes, rootfs.Node{Path: strings.TrimPrefix(path, "/"), Mode: unix.S_IFREG | mode, Data: []byte(contents)})
+}
+
+// fileSystem encodes the root file system.
+func (m *Machine) fileSystem() []byte {
+	nodes := slices.Clone(m.options.Nodes)
+	for _, path := range slices.Sorted(maps.Keys(m.options.Files)) {
+		nodes = append(nodes, rootfs.Node{Path: path, Mode: unix.S_IFREG | 0o755, Data: []byte(m.options.Files[path])})
+	}
+	for _, path := range slices.Sorted(maps.Keys(m.images)) {
+		nodes = append(nodes, rootfs.Node{Path: strings.TrimPrefix(path, "/"), Mode: unix.S_IFREG | 0o755, Data: m.images[path].ELF()})
+	}
+	for _, dir := range []string{"dev", "proc", "tmp"} {
+		nodes = append(nodes, rootfs.Node{Path: dir, Mode: unix.S_IFDIR | 0o777})
+	}
+	have := map[string]bool{}
+	for _, n := range nodes {
+		have[n.Path] = true
+	}
+	for i := 0; i < len(nodes); i++ { // parents are appended while going on
+		dir := nodes[i].Path[:max(0, strings.LastIndexByte(nodes[i].Path, '/'))]
+		if !have[dir] {
+			have[dir] = true
+			nodes = append(nodes, rootfs.Node{Path: dir, Mode: unix.S_IFDIR | 0o755})
+		}
+	}
+	image, err := rootfs.Encode(nodes)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return image
+}
+
+// Start boots pager and personality; the program has not run yet.
+func (m *Machine) Start(args ...string) {
+	m.t.Helper()
+	fs := m.fileSystem()
+	image := m.pager.Adopt(fs)
+	base, _, _ := m.pager.MemoryInfo(image)
+
+	m.linux = m.Kernel.Server("linux")
+	frames := m.linux.GiveMemory(uint64(m.options.FrameSlots))
+	framesAt, _, _ := m.linux.MemoryInfo(frames)
+
+	self, err := m.pager.EndpointCreate()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	window := table.NewWindow(m.Kernel.Window(), 0, uint64(len(m.Kernel.Physical())))
+	m.Pager, err = pager.New(pager.Config{
+		Window: window, WindowAddress: ipc.WindowAddress, Admin: supervise.Badge, Image: image,
+		Memory: []ipc.Handle{m.pager.GiveMemory(0)},
+	}, m.pager)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.pager.Serve(self, m.Pager)
+
+	endpoint, err := m.linux.EndpointCreate()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.parts = Parts{
+		Transport: m.linux, Window: m.Kernel.Window(), Memory: uint64(len(m.Kernel.Physical())),
+		Self:    endpoint,
+		Pager:   m.wire(m.pager, self, m.linux, linuxBadge),
+		Console: m.wire(m.Console.tr, m.Console.self, m.linux, 1<<console.Terminal|1<<console.Errors),
+		Root:    m.wire(m.root, m.up, m.linux, linuxBadge),
+		Frames:  frames, FrameBase: unsafe.Pointer(&m.Kernel.Physical()[framesAt]), FrameSlots: m.options.FrameSlots,
+		RootFS:  m.Kernel.Physical()[base : base+uint64(len(fs))],
+		Options: &m.options, Args: args,
+	}
+	m.Console.notify = m.wire(m.linux, endpoint, m.Console.tr, 0)
+	m.down = m.wire(m.linux, endpoint, m.root, supervise.Badge)
+	var h kernel.Handler = handler{m}
+	if m.options.Record {
+		m.recorder = kernel.Record(m.linux)
+		m.recorder.State(func() []byte { return m.Server.Export() })
+		m.parts.Transport = m.recorder
+		h = m.recorder.Handler(h)
+	}
+	if m.Server, err = m.options.Personality(&m.parts, false); err != nil {
+		m.t.Fatal(err)
+	}
+	m.linux.Serve(endpoint, h)
+}
+
+// linuxBadge is the personality's number at the servers it calls.
+const linuxBadge = 7
+
+// wire gives client a badged capability of an endpoint of server.
+func (m *Machine) wire(server *kernel.Transport, endpoint ipc.Handle, client *kernel.Transport, badge uint64) ipc.Handle {
+	h, err := server.EndpointMint(endpoint, badge)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer server.CapDelete(h)
+	return client.Give(server, h)
+}
+
+// handler hands events to whichever server is the personality now.
+type handler struct{ m *Machine }
+
+func (h handler) Handle(ev *ipc.Event) { h.m.Server.Handle(ev) }
