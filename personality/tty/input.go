@@ -9,8 +9,15 @@ import (
 // In canonical mode without a finished line there is always room for one more
 // byte, which replaces the last one: otherwise a line that is too long could
 // never be erased (n_tty_receive_buf_common).
+//
+// What is echoed meanwhile reaches the other side of a pair only afterwards: until
+// then a signal character can still flush it.
 func (t *TTY) receive() {
+	if t.busy {
+		return
+	}
 	taken := 0
+	t.busy = true
 	for taken < len(t.Arrived) {
 		room := bufferSize - len(t.Input)
 		if t.Iflag&unix.PARMRK != 0 {
@@ -30,12 +37,14 @@ func (t *TTY) receive() {
 		t.receiveBytes(t.Arrived[taken : taken+n])
 		taken += n
 	}
+	t.busy = false
 	if taken == 0 {
 		return
 	}
 	t.Arrived = append(t.Arrived[:0], t.Arrived[taken:]...)
 	t.LastInput = t.m.v.Now()
 	if t.peer != nil {
+		t.peer.receive()
 		t.m.wake(t.peer, outputEvents)
 	}
 }

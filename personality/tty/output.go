@@ -130,7 +130,7 @@ func (t *TTY) flush() {
 		}
 		return
 	}
-	if t.peer != nil {
+	if t.peer != nil && !t.busy {
 		t.peer.receive()
 	}
 }

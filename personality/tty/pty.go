@@ -40,6 +40,13 @@ func (m *Manager) openMaster(c *vfs.Context, f *vfs.File) unix.Errno {
 	if e := m.names.Add(c, index); e != 0 {
 		return e
 	}
+	m.newPair(index).attach(f)
+	return 0
+}
+
+// newPair makes the terminals of pair index and returns the master. Indexes are dense
+// from the front, so index is also the place in pairs.
+func (m *Manager) newPair(index uint32) *TTY {
 	master := &TTY{m: m, TTYT: state.TTYT{Id: m.v.NewID(), Kind: Master, Index: index}}
 	slave := &TTY{m: m, TTYT: state.TTYT{Id: m.v.NewID(), Kind: Slave, Index: index, Locked: true}}
 	setRawMaster(&master.TTYT)
@@ -52,8 +59,7 @@ func (m *Manager) openMaster(c *vfs.Context, f *vfs.File) unix.Errno {
 	m.pairs = append(m.pairs, nil)
 	copy(m.pairs[index+1:], m.pairs[index:])
 	m.pairs[index] = master
-	master.attach(f)
-	return 0
+	return master
 }
 
 // openSlave attaches f to the slave of a pair. EIO while it is locked or its master is gone.

@@ -48,6 +48,7 @@ type TTY struct {
 
 	opens   int       // open files
 	special [256]bool // characters that are more than themselves
+	busy    bool      // inside receive
 	raw     bool      // no character is special and nothing is echoed
 }
 

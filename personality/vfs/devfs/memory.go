@@ -5,7 +5,6 @@ import (
 
 	"starling/personality/usermem"
 	"starling/personality/vfs"
-	"starling/personality/wait"
 )
 
 // Minor numbers of major 1 (Documentation/admin-guide/devices.txt of Linux).
@@ -40,7 +39,7 @@ func (d memory) Reopen(f *vfs.File) unix.Errno {
 	case minorFull:
 		f.Ops = full{}
 	case minorRandom, minorURandom:
-		f.Ops = random{d.random}
+		f.Ops = random{source: d.random}
 	default:
 		return unix.ENXIO
 	}
@@ -91,7 +90,10 @@ func (full) Write(_ *vfs.Context, _ *vfs.File, io *usermem.IO, _ int64) (int, un
 func (full) Map(*vfs.Context, *vfs.File) (vfs.Mapping, unix.Errno) { return vfs.Mapping{}, unix.ENODEV }
 
 // random is /dev/random and /dev/urandom, which are one since Linux 5.18.
-type random struct{ source Random }
+type random struct {
+	vfs.FileBase
+	source Random
+}
 
 // randomChunk is how many bytes are made at once.
 const randomChunk = 256
@@ -136,25 +138,6 @@ func (r random) Write(_ *vfs.Context, _ *vfs.File, io *usermem.IO, _ int64) (int
 func (random) Seek(_ *vfs.Context, f *vfs.File, _ int64, _ int) (int64, unix.Errno) {
 	return f.Pos, 0
 }
-
-// Ready implements vfs.FileOps.
-func (random) Ready(_ *vfs.File, mask wait.Events) wait.Events {
-	return mask & (wait.In | wait.RdNrm | wait.Out | wait.WrNrm)
-}
-
-// WaitID implements vfs.FileOps.
-func (random) WaitID(*vfs.File) wait.ID { return 0 }
-
-// SetFlags implements vfs.FileOps.
-func (random) SetFlags(*vfs.Context, *vfs.File, uint32) unix.Errno { return 0 }
-
-// Map implements vfs.FileOps.
-func (random) Map(*vfs.Context, *vfs.File) (vfs.Mapping, unix.Errno) {
-	return vfs.Mapping{}, unix.ENODEV
-}
-
-// Release implements vfs.FileOps.
-func (random) Release(*vfs.VFS, *vfs.File) {}
 
 // Requests of random(4).
 const (
