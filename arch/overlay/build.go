@@ -68,7 +68,7 @@ func (t *Toolchain) CheckVersion() error {
 type Builder struct {
 	GOARCH    string // empty: amd64
 	Directory string // where go runs; empty: the current directory
-	Scratch   string // where the overlay is written; empty: build/overlay beside go.mod
+	Scratch   string // where the overlay is written; empty: build/_overlay beside go.mod, where go build ./... does not look
 }
 
 // Build builds the main package pkg as a program of profile p into the ELF file
@@ -95,7 +95,7 @@ func (b *Builder) Build(p Profile, pkg, out string) error {
 	}
 	scratch := b.Scratch
 	if scratch == "" {
-		scratch = filepath.Join(filepath.Dir(t.GOMOD), "build", "overlay")
+		scratch = filepath.Join(filepath.Dir(t.GOMOD), "build", "_overlay")
 	}
 	file, err := o.Write(filepath.Join(scratch, string(p)+"_"+arch))
 	if err != nil {

@@ -44,7 +44,7 @@ func do(p overlay.Profile, goarch, out string, args []string) error {
 	if err != nil {
 		return err
 	}
-	file, err := o.Write(filepath.Join(filepath.Dir(t.GOMOD), "build", "overlay", string(p)+"_"+goarch))
+	file, err := o.Write(filepath.Join(filepath.Dir(t.GOMOD), "build", "_overlay", string(p)+"_"+goarch))
 	if err != nil {
 		return err
 	}
