@@ -25,5 +25,14 @@
 // preempted while they compute, and no garbage collection starts by itself after
 // two minutes), no signals, no descriptors but 1 and 2, no AVX in Go code.
 //
+// The collector works in one go (GODEBUG gcstoptheworld=2) and paces itself by the
+// memory that the profile was given (GOMEMLIMIT); both can be set as usual. The
+// heap begins at the same address in every boot.
+//
+// Another instruction set needs a row in instructionSets (table.go): the edits of
+// its system call assembly and the files to remove, and in _runtime the files
+// common/oscall_GOARCH.s, common/bare_GOARCH.go, common/calls_linux_GOARCH.go and
+// the kernel's and server's bare_kernel_GOARCH and bare_server_GOARCH.
+//
 // Package overlay runs on the host and imports nothing of the project.
 package overlay

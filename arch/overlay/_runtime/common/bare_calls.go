@@ -25,13 +25,13 @@ var bareG g
 var bareReady bool
 
 const (
-	bareENOENT  = 2
-	bareENOMEM  = 12
-	bareEINVAL  = 22
-	bareENOSYS  = 38
-	bareETIMED  = 110
-	bareFixed   = 0x10 // MAP_FIXED
-	bareCanRead = 2    // PROT_WRITE: the memory will be used
+	bareENOENT    = 2
+	bareENOMEM    = 12
+	bareEINVAL    = 22
+	bareENOSYS    = 38
+	bareETIMED    = 110
+	bareFixed     = 0x10 // MAP_FIXED
+	bareProtWrite = 2    // PROT_WRITE: the memory will be used
 )
 
 // bareCall answers one call of the runtime: a result, or an errno as a value
@@ -50,7 +50,7 @@ func bareCall(nr, a1, a2, a3, a4, a5, a6 uintptr) uintptr {
 	case bareSysRead:
 		return 0 // end of file: there is no input
 	case bareSysMmap:
-		return bareMemory.mmap(a1, a2, a3&bareCanRead != 0, a4&bareFixed != 0)
+		return bareMemory.mmap(a1, a2, a3&bareProtWrite != 0, a4&bareFixed != 0)
 	case bareSysMunmap:
 		bareMemory.munmap(a1, a2)
 		return 0

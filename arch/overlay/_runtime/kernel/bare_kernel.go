@@ -8,22 +8,22 @@ import "unsafe"
 // What of the boot table (arch/amd64/boot.Table) must be known before main. A
 // test there compares the offsets.
 const (
-	bareDirectMap       = 0xffff800000000000
-	bareTableAddress    = bareDirectMap + 0x101000
-	bareTableMagic      = 0x3154424c52415453
-	bareTableHeapStart  = 64
-	bareTableHeapSize   = 72
-	bareTableSeed       = 88
-	bareTableStartInfo  = 104
-	bareTableBootTicks  = 112
-	bareHeapWindow      = 0xffffff0000000000
-	bareMetadataBytes   = 2 << 20
-	bareExitBroken      = 125 // what QEMU is told when the kernel's runtime cannot go on
-	bareStartInfoMap    = 40  // hvm_start_info: memmap_paddr, then memmap_entries (Xen, arch-x86/hvm/start_info.h)
-	bareStartInfoLen    = 48
-	bareMapEntrySize    = 24 // hvm_memmap_table_entry: addr, size, type, reserved
-	bareMapTypeRAM      = 1
-	bareDefaultNsPerTic = 1 << 32 // until the kernel has calibrated: 1 ns
+	bareDirectMap      = 0xffff800000000000
+	bareTableAddress   = bareDirectMap + 0x101000
+	bareTableMagic     = 0x3154424c52415453
+	bareTableHeapStart = 64
+	bareTableHeapSize  = 72
+	bareTableSeed      = 88
+	bareTableStartInfo = 104
+	bareTableBootTicks = 112
+	bareHeapWindow     = 0xffffff0000000000
+	bareMetadataBytes  = 2 << 20
+	bareExitBroken     = 125 // what QEMU is told when the kernel's runtime cannot go on
+	bareStartInfoMap   = 40  // hvm_start_info: memmap_paddr, then memmap_entries (Xen, arch-x86/hvm/start_info.h)
+	bareStartInfoLen   = 48
+	bareMapEntrySize   = 24 // hvm_memmap_table_entry: addr, size, type, reserved
+	bareMapTypeRAM     = 1
+	bareOneNsPerTick   = 1 << 32 // until the kernel has calibrated: 1 ns
 )
 
 func bareTable(offset uintptr) uint64 {
@@ -39,7 +39,7 @@ func bareInit() {
 	if bareTable(0) != bareTableMagic {
 		bareDie("boot image damaged: no boot table\n")
 	}
-	bareKernelClock = bareClockParams{TSC0: bareTable(bareTableBootTicks), Mult: bareDefaultNsPerTic}
+	bareKernelClock = bareClockParams{TSC0: bareTable(bareTableBootTicks), Mult: bareOneNsPerTick}
 	bareRandom = bareTable(bareTableSeed) | 1
 	start, size := uintptr(bareTable(bareTableHeapStart)), uintptr(bareTable(bareTableHeapSize))
 	if !bareIsRAM(start, size) {
