@@ -52,7 +52,7 @@ func (c *Context) Chmod(p Path, mode uint32) unix.Errno {
 	if in.Type() == unix.S_IFLNK {
 		return unix.EOPNOTSUPP
 	}
-	if !c.owner(in) {
+	if !c.Owner(in) {
 		return unix.EPERM
 	}
 	mode &= 07777
@@ -104,7 +104,7 @@ func (c *Context) Utimes(p Path, atime, mtime int64, set int, now bool) unix.Err
 	if in.Flags&InodeImmutable != 0 || in.Flags&InodeAppendOnly != 0 && !now {
 		return unix.EPERM
 	}
-	if !c.owner(in) {
+	if !c.Owner(in) {
 		if !now {
 			return unix.EPERM
 		}

@@ -20,8 +20,10 @@ type Context struct {
 	// Task is the calling thread. Who needs more of it than is here asserts the
 	// interface it needs (a terminal: session and process group).
 	Task any
-	PID  int32
-	TID  int32
+	// Thread is the caller in the wait table.
+	Thread wait.Thread
+	PID    int32
+	TID    int32
 	// FileSizeLimit is RLIMIT_FSIZE and OpenLimit RLIMIT_NOFILE.
 	FileSizeLimit uint64
 	OpenLimit     uint64
@@ -47,6 +49,9 @@ type Context struct {
 	// NonBlock: this call shall not wait (MSG_DONTWAIT, RWF_NOWAIT). O_NONBLOCK
 	// is the call layer's business.
 	NonBlock bool
+	// NoRestart: a signal ends the wait with EINTR whatever SA_RESTART says (signal(7):
+	// sockets with a timeout).
+	NoRestart bool
 }
 
 // Errors of the call layer that programs never see, with Linux's numbers

@@ -77,7 +77,7 @@ func (c *Context) SetLock(in *Inode, l *Lock, blocking bool) unix.Errno {
 	v := c.V
 	thread := wait.Thread(0)
 	if c.Call != nil {
-		thread = wait.Thread(c.TID)
+		thread = c.Thread
 	}
 	v.forgetWait(thread)
 	if _, conflict := in.FindConflict(l); conflict {

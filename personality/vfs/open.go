@@ -179,7 +179,7 @@ func (c *Context) OpenPath(p Path, how *OpenHow) (*File, unix.Errno) {
 	if in.Flags&InodeImmutable != 0 && want&MayWrite != 0 {
 		return nil, unix.EPERM
 	}
-	if how.Flags&unix.O_NOATIME != 0 && !c.owner(in) {
+	if how.Flags&unix.O_NOATIME != 0 && !c.Owner(in) {
 		return nil, unix.EPERM
 	}
 	if want&MayWrite != 0 && in.executing > 0 {

@@ -55,8 +55,8 @@ func (c *Context) Capable(capability uint) bool {
 	return c.Cred.Has(capability)
 }
 
-// owner reports whether the caller may do what only the owner may (inode_owner_or_capable).
-func (c *Context) owner(in *Inode) bool {
+// Owner reports whether the caller may do what only the owner may (inode_owner_or_capable).
+func (c *Context) Owner(in *Inode) bool {
 	return c.Cred.FSUID == in.Uid || c.Capable(unix.CAP_FOWNER)
 }
 

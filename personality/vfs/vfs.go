@@ -87,8 +87,12 @@ type VFS struct {
 	Env
 	Waits *wait.Table
 
-	// Current is the calling thread, as signalfd sees it; nil outside a call.
-	Current Signals
+	// Current is the calling thread (Context.Task), for files whose state depends
+	// on who asks: signalfd.
+	Current any
+
+	// Memory is how many pages there are and how many are free, for statfs(2).
+	Memory func() (total, free uint64)
 
 	// Root is the first mount.
 	Root *Mount
@@ -113,17 +117,6 @@ type VFS struct {
 	nextMountNumber uint32
 
 	pathBuffer [PathMax]byte
-}
-
-// Signals is the calling thread as signalfd(2) sees it.
-type Signals interface {
-	// PendingSignals has bit n-1 for every signal n pending for the thread or its process.
-	PendingSignals() uint64
-	// TakeSignal takes the next pending signal of mask off its queue and fills
-	// info, a struct signalfd_siginfo.
-	TakeSignal(mask uint64, info *[128]byte) bool
-	// SignalWaitID is woken when a signal becomes pending.
-	SignalWaitID() wait.ID
 }
 
 // FIFO is the pipe module as the file layer sees it: it opens named pipes of
