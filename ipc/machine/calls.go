@@ -16,7 +16,7 @@ func (t *Transport) Call(endpoint ipc.Handle, n int, cap ipc.Handle) (int, ipc.H
 	if err := t.call(callnum.Call, uint64(endpoint), uint64(n), uint64(cap), 0); err != nil {
 		return 0, 0, err
 	}
-	return int(min(t.regs.dx, ipc.MessageSize)), ipc.Handle(t.regs.si), nil
+	return int(min(t.regs.a2, ipc.MessageSize)), ipc.Handle(t.regs.a1), nil
 }
 
 // Notify implements ipc.Transport.
@@ -93,7 +93,7 @@ func (t *Transport) Map(space ipc.Handle, va uint64, memory ipc.Handle, entries 
 // MapRange implements ipc.Transport.
 func (t *Transport) MapRange(space ipc.Handle, va uint64, memory ipc.Handle, offset, pages uint64, access ipc.Access) error {
 	held := t.flush()
-	t.regs = registers{number: callnum.MapRange, di: uint64(space), si: va, dx: uint64(memory), r10: offset, r8: pages, r9: uint64(access)}
+	t.regs = registers{number: callnum.MapRange, a0: uint64(space), a1: va, a2: uint64(memory), a3: offset, a4: pages, a5: uint64(access)}
 	enter(&t.regs)
 	if err := status(t.regs.number); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (t *Transport) MemoryInfo(memory ipc.Handle) (base, pages uint64, err error
 	if err := t.call(callnum.MemoryInfo, uint64(memory), 0, 0, 0); err != nil {
 		return 0, 0, err
 	}
-	return t.regs.dx, t.regs.si, nil
+	return t.regs.a2, t.regs.a1, nil
 }
 
 // MemoryGrant implements ipc.Transport.
@@ -143,5 +143,5 @@ func (t *Transport) Counter(index int) (uint64, error) {
 	if err := t.call(callnum.Counter, uint64(index), 0, 0, 0); err != nil {
 		return 0, err
 	}
-	return t.regs.dx, nil
+	return t.regs.a2, nil
 }

@@ -27,7 +27,7 @@ func (t *Transport) PortIn(ports ipc.Handle, port uint16, size int) (uint32, err
 	if err := t.call(callnum.PortIn, uint64(ports), uint64(port), uint64(size), 0); err != nil {
 		return 0, err
 	}
-	return uint32(t.regs.dx), nil
+	return uint32(t.regs.a2), nil
 }
 
 // PortOut implements ipc.Transport.
@@ -49,7 +49,7 @@ func (t *Transport) Log(s string) {
 		w = [callnum.LogBytes / 8]uint64{}
 		n := copy(b, s)
 		s = s[n:]
-		t.regs = registers{number: callnum.Log, di: uint64(n), si: w[0], dx: w[1], r10: w[2], r8: w[3], r9: w[4]}
+		t.regs = registers{number: callnum.Log, a0: uint64(n), a1: w[0], a2: w[1], a3: w[2], a4: w[3], a5: w[4]}
 		enter(&t.regs)
 	}
 }

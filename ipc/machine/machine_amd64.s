@@ -12,10 +12,10 @@ TEXT ·wait(SB),NOSPLIT,$0-48
 	MOVL	endpoint+8(FP), DI
 	MOVQ	ev+16(FP), BX
 	MOVQ	(Transport_next+registers_number)(CX), AX
-	MOVQ	(Transport_next+registers_si)(CX), SI
-	MOVQ	(Transport_next+registers_dx)(CX), DX
-	MOVQ	(Transport_next+registers_r10)(CX), R10
-	MOVQ	(Transport_next+registers_r8)(CX), R8
+	MOVQ	(Transport_next+registers_a1)(CX), SI
+	MOVQ	(Transport_next+registers_a2)(CX), DX
+	MOVQ	(Transport_next+registers_a3)(CX), R10
+	MOVQ	(Transport_next+registers_a4)(CX), R8
 	MOVQ	$const_callWait, (Transport_next+registers_number)(CX)
 	SYSCALL
 	MOVQ	AX, status+24(FP)
@@ -38,20 +38,20 @@ TEXT ·wait(SB),NOSPLIT,$0-48
 TEXT ·enter(SB),NOSPLIT,$0-8
 	MOVQ	r+0(FP), BX
 	MOVQ	registers_number(BX), AX
-	MOVQ	registers_di(BX), DI
-	MOVQ	registers_si(BX), SI
-	MOVQ	registers_dx(BX), DX
-	MOVQ	registers_r10(BX), R10
-	MOVQ	registers_r8(BX), R8
-	MOVQ	registers_r9(BX), R9
+	MOVQ	registers_a0(BX), DI
+	MOVQ	registers_a1(BX), SI
+	MOVQ	registers_a2(BX), DX
+	MOVQ	registers_a3(BX), R10
+	MOVQ	registers_a4(BX), R8
+	MOVQ	registers_a5(BX), R9
 	SYSCALL
 	MOVQ	AX, registers_number(BX)
-	MOVQ	DI, registers_di(BX)
-	MOVQ	SI, registers_si(BX)
-	MOVQ	DX, registers_dx(BX)
-	MOVQ	R10, registers_r10(BX)
-	MOVQ	R8, registers_r8(BX)
-	MOVQ	R9, registers_r9(BX)
+	MOVQ	DI, registers_a0(BX)
+	MOVQ	SI, registers_a1(BX)
+	MOVQ	DX, registers_a2(BX)
+	MOVQ	R10, registers_a3(BX)
+	MOVQ	R8, registers_a4(BX)
+	MOVQ	R9, registers_a5(BX)
 	RET
 
 // func ticks() uint64

@@ -35,7 +35,7 @@ func TestHeldBack(t *testing.T) {
 	if err := tr.Reply(ipc.Reply{Token: ipc.Token{Thread: 7, Generation: 9, Sequence: 11}, Action: ipc.ActionForward, Mask: ipc.MaskResult | ipc.MaskFP, Class: ipc.FaultPastEnd}); err != nil {
 		t.Fatal(err)
 	}
-	want := registers{number: callnum.ReplyWait, si: 7 | 9<<32, dx: 11, r10: 4 | 0x11<<8 | 3<<24}
+	want := registers{number: callnum.ReplyWait, a1: 7 | 9<<32, a2: 11, a3: 4 | 0x11<<8 | 3<<24}
 	if tr.next != want {
 		t.Errorf("held back %+v, want %+v", tr.next, want)
 	}
@@ -43,7 +43,7 @@ func TestHeldBack(t *testing.T) {
 	if err := tr.Answer(ipc.Token{Thread: 1, Generation: 2, Sequence: 3}, 4, 5); err != nil {
 		t.Fatal(err)
 	}
-	if want = (registers{number: callnum.AnswerWait, si: 1 | 2<<32, dx: 3, r10: 4, r8: 5}); tr.next != want {
+	if want = (registers{number: callnum.AnswerWait, a1: 1 | 2<<32, a2: 3, a3: 4, a4: 5}); tr.next != want {
 		t.Errorf("held back %+v, want %+v", tr.next, want)
 	}
 }

@@ -19,7 +19,7 @@ func (t *Transport) ThreadCreate(spec *ipc.ThreadSpec) (ipc.Handle, ipc.Token, e
 	if err != nil {
 		return 0, ipc.Token{}, err
 	}
-	return ipc.Handle(t.regs.dx), ipc.Token{Thread: uint32(t.regs.si), Generation: uint32(t.regs.si >> 32)}, held
+	return ipc.Handle(t.regs.a2), ipc.Token{Thread: uint32(t.regs.a1), Generation: uint32(t.regs.a1 >> 32)}, held
 }
 
 // ThreadStart implements ipc.Transport.

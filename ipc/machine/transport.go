@@ -7,17 +7,18 @@ import (
 	"starling/ipc/callnum"
 )
 
-// registers are the words of one kernel call, in and out; see callnum for the
-// order. machine_amd64.s knows the offsets.
+// registers are the words of one kernel call, in and out: a0 to a5 are the argument
+// registers in the order of callnum. Results come back in a2, a1, a4, a0, a5, a3.
+// machine_amd64.s knows the offsets.
 type registers struct {
-	number                  uint64 // out: status
-	di, si, dx, r10, r8, r9 uint64
+	number                 uint64 // out: status
+	a0, a1, a2, a3, a4, a5 uint64
 }
 
 // Transport makes kernel calls. There is one per server.
 type Transport struct {
 	// next is the call that Wait will make: Wait alone, or with the reply or
-	// answer that was held back. Its di is the endpoint and is set by Wait.
+	// answer that was held back. Its a0 is the endpoint and is set by Wait.
 	next   registers
 	regs   registers // of every other call
 	buffer []byte
@@ -95,9 +96,9 @@ func (t *Transport) Reply(r ipc.Reply) error {
 		return t.replySlow(r)
 	}
 	t.next.number = callnum.ReplyWait
-	t.next.si = tokenWord(r.Token)
-	t.next.dx = r.Token.Sequence
-	t.next.r10 = uint64(r.Action) | uint64(r.Mask)<<callnum.ReplyMaskShift | uint64(r.Class)<<callnum.ReplyClassShift
+	t.next.a1 = tokenWord(r.Token)
+	t.next.a2 = r.Token.Sequence
+	t.next.a3 = uint64(r.Action) | uint64(r.Mask)<<callnum.ReplyMaskShift | uint64(r.Class)<<callnum.ReplyClassShift
 	return nil
 }
 
@@ -116,10 +117,10 @@ func (t *Transport) Answer(k ipc.Token, n int, cap ipc.Handle) error {
 	err := t.flush()
 	t.next = registers{
 		number: callnum.AnswerWait,
-		si:     tokenWord(k),
-		dx:     k.Sequence,
-		r10:    uint64(n),
-		r8:     uint64(cap),
+		a1:     tokenWord(k),
+		a2:     k.Sequence,
+		a3:     uint64(n),
+		a4:     uint64(cap),
 	}
 	return err
 }
@@ -131,9 +132,9 @@ func (t *Transport) flush() error {
 	n := &t.next
 	switch n.number {
 	case callnum.ReplyWait:
-		t.regs = registers{number: callnum.Reply, di: n.si, si: n.dx, dx: n.r10}
+		t.regs = registers{number: callnum.Reply, a0: n.a1, a1: n.a2, a2: n.a3}
 	case callnum.AnswerWait:
-		t.regs = registers{number: callnum.Answer, di: n.si, si: n.dx, dx: n.r10, r10: n.r8}
+		t.regs = registers{number: callnum.Answer, a0: n.a1, a1: n.a2, a2: n.a3, a3: n.a4}
 	default:
 		return nil
 	}
@@ -165,9 +166,9 @@ func kernelError(status int64) error {
 
 // call sends what was held back, then makes a call with up to 4 arguments. The
 // error of the former is reported if the call itself succeeded.
-func (t *Transport) call(number, di, si, dx, r10 uint64) error {
+func (t *Transport) call(number, a0, a1, a2, a3 uint64) error {
 	held := t.flush()
-	t.regs = registers{number: number, di: di, si: si, dx: dx, r10: r10}
+	t.regs = registers{number: number, a0: a0, a1: a1, a2: a2, a3: a3}
 	enter(&t.regs)
 	if err := status(t.regs.number); err != nil {
 		return err
@@ -176,14 +177,14 @@ func (t *Transport) call(number, di, si, dx, r10 uint64) error {
 }
 
 // handle is call for calls that return a handle.
-func (t *Transport) handle(number, di, si uint64) (ipc.Handle, error) {
+func (t *Transport) handle(number, a0, a1 uint64) (ipc.Handle, error) {
 	held := t.flush()
-	t.regs = registers{number: number, di: di, si: si}
+	t.regs = registers{number: number, a0: a0, a1: a1}
 	enter(&t.regs)
 	if err := status(t.regs.number); err != nil {
 		return 0, err
 	}
-	return ipc.Handle(t.regs.dx), held
+	return ipc.Handle(t.regs.a2), held
 }
 
 // Buffer implements ipc.Transport. An answer that was held back is sent first:

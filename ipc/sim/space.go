@@ -1,10 +1,6 @@
 package sim
 
-import (
-	"encoding/binary"
-
-	"starling/ipc"
-)
+import "starling/ipc"
 
 // UserLimit is the end of the addresses a space can map (docs/contract.md).
 const UserLimit = 0x7fff_ffff_f000
@@ -117,10 +113,6 @@ func (tr *Transport) Map(space_ ipc.Handle, va uint64, mem ipc.Handle, entries [
 	}
 	if len(entries) > mapBatch || !rangeOK(va, uint64(len(entries))) {
 		return ipc.ErrInvalid
-	}
-	// The entries travel in the message buffer on the machine: what was there is lost.
-	for i, e := range entries {
-		binary.LittleEndian.PutUint64(tr.buffer[8*i:], e)
 	}
 	// All or nothing as far as the arguments go; what was mapped stays when memory runs out.
 	for _, e := range entries {

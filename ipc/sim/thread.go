@@ -117,7 +117,6 @@ func (k *Kernel) destroyThread(t *Thread) {
 func (tr *Transport) ThreadCreate(spec *ipc.ThreadSpec) (ipc.Handle, ipc.Token, error) {
 	tr.enter()
 	var none ipc.Token
-	clear(tr.buffer[:unsafe.Sizeof(*spec)]) // the specification travels in the message buffer
 	s, _, err := find[*space](tr, spec.Space, kindSpace)
 	if err != nil {
 		return 0, none, err
