@@ -1,8 +1,10 @@
 package pager
 
 import (
+	"flag"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"testing"
 
@@ -501,6 +503,15 @@ func (m *model) check(t *rapid.T) {
 			m.compare(&bytes[0], want, fmt.Sprintf("published page %#x", page))
 		}
 	}
+}
+
+// TestMain asks for longer runs than rapid does by itself, unless told otherwise:
+// a page has to be met several times before sharing and splitting can go wrong.
+func TestMain(m *testing.M) {
+	flag.Set("rapid.checks", "300")
+	flag.Set("rapid.steps", "80")
+	flag.Parse()
+	os.Exit(m.Run())
 }
 
 // modelImage is the boot image of the model test.

@@ -286,6 +286,35 @@ func TestProtectSplitsAndJoins(t *testing.T) {
 	b.sound()
 }
 
+// TestFileRegionsSplitAndJoin: pieces of a region know their place in the file,
+// and neighbours that show other places are not joined.
+func TestFileRegionsSplitAndJoin(t *testing.T) {
+	b := newBed(t, 2048, nil)
+	o, st := b.c.ObjectCreate(10 * 4096)
+	b.ok(st)
+	_, st = b.c.ObjectPopulate(o, 0, 10)
+	b.ok(st)
+	for i := range uint64(10) {
+		p, _ := b.c.ObjectPage(o, i)
+		p[0] = byte(i + 1)
+	}
+	s := b.space()
+	const va = 0x5000_0000
+	b.ok(b.c.Map(s, client.Region{Address: va, Pages: 10, Access: ipc.Read, Object: o}))
+	b.ok(b.c.Unmap(s, va+4<<12, 2))
+	b.ok(b.c.Map(s, client.Region{Address: va + 4<<12, Pages: 1, Access: ipc.Read, Object: o, Offset: 4 << 12}))
+	b.ok(b.c.Map(s, client.Region{Address: va + 5<<12, Pages: 1, Access: ipc.Read, Object: o}))
+	if n := b.c.SpaceRecord(s).Regions; n != 3 {
+		t.Errorf("%d regions", n)
+	}
+	for i, want := range []byte{1, 2, 3, 4, 5, 1, 7, 8, 9, 10} {
+		if v := b.load(s, va+uint64(i)<<12); v != want {
+			t.Errorf("page %d reads %d, want %d", i, v, want)
+		}
+	}
+	b.sound()
+}
+
 func TestMoveKeepsContents(t *testing.T) {
 	b := newBed(t, 2048, nil)
 	before := b.counts()
@@ -304,10 +333,14 @@ func TestMoveKeepsContents(t *testing.T) {
 		t.Errorf("move with a hole: %v", st)
 	}
 	b.ok(b.c.Move(s, from+5<<12, 10, to))
+	faults := b.p.header.Faults
 	for i := range uint64(10) {
 		if v := b.load(s, to+i<<12); v != byte(i+6) {
 			t.Errorf("moved page %d reads %d", i, v)
 		}
+	}
+	if b.p.header.Faults != faults {
+		t.Error("moved pages fault")
 	}
 	if _, class := b.touch(s, from+5<<12, ipc.Read); class != ipc.FaultNotMapped {
 		t.Errorf("the old place: class %d", class)
