@@ -6,5 +6,5 @@
 // expires is data (a kind and an id), handed to the core through Sink, so
 // that everything here can be exported and no closure outlives an event.
 //
-// It imports state and the numbers of Linux, nothing else of the personality.
+// It imports state, wait and the numbers of Linux, nothing else of the personality.
 package clock

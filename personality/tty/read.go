@@ -110,7 +110,7 @@ func (t *TTY) readRaw(c *vfs.Context, io *usermem.IO, want uint64) (int, unix.Er
 		// TIME runs from byte to byte, and starts with the read for bytes that
 		// were there before.
 		deadline := max(t.LastInput, t.readStart(c)) + time
-		if t.m.v.Now() < deadline {
+		if t.m.v.Now() < deadline && !c.TimedOut {
 			c.Deadline = deadline
 			return 0, unix.EAGAIN
 		}
