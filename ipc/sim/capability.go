@@ -30,20 +30,41 @@ type capability struct {
 type table struct {
 	slots []capability
 	limit int
+	pool  *pool
 }
 
+// capabilitiesPerPage is how many slots a page of kernel memory holds.
+const capabilitiesPerPage = 128
+
+// put adds a capability. It counts a reference where the kernel does.
 func (t *table) put(c capability) (ipc.Handle, error) {
-	if h := t.slots[0].free; h != 0 {
+	h := t.slots[0].free
+	switch {
+	case h != 0:
 		t.slots[0].free = t.slots[h].free
-		c.free = 0
-		t.slots[h] = c
-		return h, nil
-	}
-	if len(t.slots) >= t.limit {
+	case len(t.slots) >= t.limit:
 		return 0, ipc.ErrFull
+	default:
+		if len(t.slots)%capabilitiesPerPage == 0 {
+			if err := t.pool.take(1); err != nil {
+				return 0, err
+			}
+		}
+		h = ipc.Handle(len(t.slots))
+		t.slots = append(t.slots, capability{})
 	}
-	t.slots = append(t.slots, c)
-	return ipc.Handle(len(t.slots) - 1), nil
+	c.free = 0
+	t.slots[h] = c
+	return h, nil
+}
+
+// share is put for a copy of a capability that exists.
+func (t *table) share(c capability) (ipc.Handle, error) {
+	h, err := t.put(c)
+	if ep, ok := c.object.(*endpoint); ok && c.receive && err == nil {
+		ep.receivers++
+	}
+	return h, err
 }
 
 func (t *table) at(h ipc.Handle) (*capability, error) {
@@ -92,7 +113,7 @@ func (tr *Transport) CapCopy(server, cap ipc.Handle) (ipc.Handle, error) {
 	if err != nil {
 		return 0, err
 	}
-	return t.server.caps.put(*c)
+	return t.server.caps.share(*c)
 }
 
 // CapDelete implements ipc.Transport.
@@ -102,11 +123,16 @@ func (tr *Transport) CapDelete(h ipc.Handle) error {
 	if err != nil {
 		return err
 	}
-	if ep, ok := c.object.(*endpoint); ok && c.receive && !ep.dead {
-		tr.k.destroyEndpoint(ep)
-	}
+	tr.drop(c)
 	tr.caps.remove(h)
 	return nil
+}
+
+// drop gives back what a capability refers to.
+func (tr *Transport) drop(c *capability) {
+	if ep, ok := c.object.(*endpoint); ok && c.receive {
+		tr.k.dropReceiver(ep)
+	}
 }
 
 // Give copies a capability of another server into the table of tr, as root's wiring does.
@@ -115,7 +141,11 @@ func (tr *Transport) Give(from *Transport, h ipc.Handle) ipc.Handle {
 	if err != nil {
 		tr.k.fail("%s cannot give %s capability %d: %v", from.name, tr.name, h, err)
 	}
-	return tr.own(*c)
+	given, err := tr.caps.share(*c)
+	if err != nil {
+		tr.k.fail("%s: %v", tr.name, err)
+	}
+	return given
 }
 
 // own puts a capability the harness made into the table.

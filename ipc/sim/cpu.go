@@ -52,11 +52,6 @@ const (
 
 // execute runs the thread from its registers until it traps or its budget ends.
 func (t *Thread) execute() {
-	if t.recall {
-		t.recall = false
-		t.raise(ipc.EventReport, 0, 0, 0, 0)
-		return
-	}
 	for {
 		if !canonical(t.regs.IP) {
 			t.raise(ipc.EventException, vectorGP, 0, 0, 0)

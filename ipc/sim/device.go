@@ -46,7 +46,7 @@ func (k *Kernel) interrupt(number int) *interrupt {
 // Raise is a device asserting its interrupt.
 func (k *Kernel) Raise(number int) {
 	i := k.interrupt(number)
-	if i.masked || i.endpoint == nil || i.endpoint.dead {
+	if i.masked || i.endpoint == nil {
 		i.raised = true
 		return
 	}
@@ -61,12 +61,13 @@ func (tr *Transport) InterruptBind(h, at ipc.Handle, bits uint64) error {
 	if err != nil {
 		return err
 	}
-	ep, _, err := find[*endpoint](tr, at, kindEndpoint)
+	if at == 0 {
+		i.endpoint, i.masked = nil, true
+		return nil
+	}
+	ep, err := tr.receiving(at)
 	if err != nil {
 		return err
-	}
-	if bits == 0 {
-		return ipc.ErrInvalid
 	}
 	i.endpoint, i.bits = ep, bits
 	i.unmask(tr.k)
@@ -136,7 +137,7 @@ func (tr *Transport) PortOutString(h ipc.Handle, port uint16, n int) error {
 		return err
 	}
 	if n < 0 || n > ipc.MessageSize {
-		return ipc.ErrInvalid
+		return ipc.ErrTruncated
 	}
 	for _, c := range tr.buffer[:n] {
 		d.Out(port, 1, uint32(c))

@@ -5,18 +5,20 @@ import "starling/ipc"
 // endpoint is where events of threads, calls, notifications and one timer meet.
 // One server receives.
 type endpoint struct {
-	k        *Kernel
-	receiver *Transport // who made it
-	handler  Handler    // who is handed its events, when served
-	queue    []*Thread  // threads with an event not yet received, oldest first
-	bits     uint64
-	deadline int64 // 0 is none
-	fired    bool
-	since    uint64 // order number of the oldest thing pending
-	dead     bool
+	k         *Kernel
+	receivers int        // capabilities that can receive
+	receiver  *Transport // the server that made it, or last waited there: its replies count
+	handler   Handler    // what is handed its events, when served
+	queue     []*Thread  // threads with an event not yet received, oldest first
+	bits      uint64
+	deadline  int64 // 0 is none
+	fired     bool
+	since     uint64 // order number of the oldest thing pending
 }
 
-func (ep *endpoint) gone() bool { return ep.dead }
+// gone is never true: an endpoint without receivers refuses calls and takes
+// notifications to nowhere.
+func (ep *endpoint) gone() bool { return false }
 
 func (ep *endpoint) pending() bool { return ep.fired || ep.bits != 0 || len(ep.queue) > 0 }
 
@@ -31,7 +33,7 @@ func (ep *endpoint) stamp() {
 func (ep *endpoint) push(t *Thread) {
 	ep.stamp()
 	ep.queue = append(ep.queue, t)
-	t.at = ep
+	t.at, t.state = ep, queued
 }
 
 func (ep *endpoint) drop(t *Thread) {
@@ -43,23 +45,22 @@ func (ep *endpoint) drop(t *Thread) {
 	}
 }
 
-// take moves the next pending thing into ev. The timer goes first, then
-// notifications, then threads in order.
+// take moves the next pending thing into ev: notifications, then the timer, then
+// threads in order.
 func (ep *endpoint) take(ev *ipc.Event) *Thread {
 	*ev = ipc.Event{Time: ep.k.now}
 	switch {
-	case ep.fired:
-		ep.fired = false
-		ev.Kind = ipc.EventTimer
 	case ep.bits != 0:
 		ev.Kind, ev.Bits = ipc.EventNotify, ep.bits
 		ep.bits = 0
+	case ep.fired:
+		ep.fired = false
+		ev.Kind = ipc.EventTimer
 	default:
 		t := ep.queue[0]
 		copy(ep.queue, ep.queue[1:])
 		ep.queue = ep.queue[:len(ep.queue)-1]
-		t.at = nil
-		t.state = waiting
+		t.state = waiting // at stays: whoever received there may answer
 		*ev = t.event
 		ev.Time = ep.k.now
 		return t
@@ -67,16 +68,24 @@ func (ep *endpoint) take(ev *ipc.Event) *Thread {
 	return nil
 }
 
-func (k *Kernel) destroyEndpoint(ep *endpoint) {
-	ep.dead = true
-	for _, t := range ep.queue {
-		t.at = nil
-		t.state = waiting // for ever: nobody has the token
-		if t.server != nil {
+// dropReceiver counts capabilities that can receive. Without one, calls fail, and
+// events have nowhere to go.
+func (k *Kernel) dropReceiver(ep *endpoint) {
+	if ep.receivers--; ep.receivers > 0 {
+		return
+	}
+	for _, t := range k.threads {
+		if t != nil && t.at == ep && t.server != nil {
 			t.answer(0, nil, ipc.ErrGone)
 		}
 	}
-	ep.queue = nil
+	for _, t := range ep.queue {
+		if t.server == nil {
+			t.state, t.at = stuck, nil
+		}
+	}
+	ep.queue, ep.handler = nil, nil
+	ep.bits, ep.deadline, ep.fired = 0, 0, false
 	for i, e := range k.endpoints {
 		if e == ep {
 			k.endpoints = append(k.endpoints[:i], k.endpoints[i+1:]...)
@@ -92,7 +101,7 @@ func (tr *Transport) EndpointCreate() (ipc.Handle, error) {
 	if err := tr.k.pool.takeEndpoint(); err != nil {
 		return 0, err
 	}
-	ep := &endpoint{k: tr.k, receiver: tr}
+	ep := &endpoint{k: tr.k, receiver: tr, receivers: 1}
 	h, err := tr.caps.put(capability{kind: kindEndpoint, receive: true, object: ep})
 	if err != nil {
 		tr.k.pool.endpointRoom++
@@ -136,7 +145,7 @@ func (tr *Transport) Notify(h ipc.Handle, bits uint64) error {
 }
 
 func (k *Kernel) notify(ep *endpoint, bits uint64) {
-	if bits != 0 {
+	if bits != 0 && ep.receivers > 0 {
 		ep.stamp()
 		ep.bits |= bits
 	}
@@ -149,10 +158,7 @@ func (tr *Transport) TimerSet(h ipc.Handle, deadline int64) error {
 	if err != nil {
 		return err
 	}
-	if deadline < 0 {
-		return ipc.ErrInvalid
-	}
-	ep.deadline = deadline
+	ep.deadline = max(deadline, 0)
 	ep.fired = false
 	return nil
 }

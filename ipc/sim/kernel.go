@@ -22,7 +22,7 @@ type Config struct {
 	Slice int64
 	// Threads is the size of the thread table. Default 4096.
 	Threads int
-	// Capabilities is the size of each server's capability table. Default 4096.
+	// Capabilities is the size of each server's capability table. Default 8192.
 	Capabilities int
 }
 
@@ -44,7 +44,7 @@ func (c *Config) fill() {
 		c.Threads = 4096
 	}
 	if c.Capabilities == 0 {
-		c.Capabilities = 4096
+		c.Capabilities = 8192
 	}
 }
 

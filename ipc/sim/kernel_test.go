@@ -199,6 +199,51 @@ func TestGenerations(t *testing.T) {
 	}
 }
 
+// Whoever received an event may answer it, and nobody else.
+func TestOnlyTheReceiverMayReply(t *testing.T) {
+	w := newWorld(t, Config{})
+	other := w.k.Server("other")
+	var tok ipc.Token
+	w.syscall = func(w *world, ev *ipc.Event) ipc.Reply {
+		tok = ev.Token
+		if err := other.Reply(ipc.Reply{Token: tok}); err != ipc.ErrStale {
+			t.Errorf("somebody else's reply: %v", err)
+		}
+		return ipc.Reply{Token: tok, Action: ipc.ActionPark}
+	}
+	w.run(func(p *Prog) { p.Syscall(1) })
+	w.steps(100)
+	// Another server takes over the endpoint: the parked trap is its to answer now.
+	taken := other.Give(w.tr, w.self)
+	other.Serve(taken, HandlerFunc(func(*ipc.Event) {}))
+	if err := w.tr.Reply(ipc.Reply{Token: tok}); err != ipc.ErrStale {
+		t.Errorf("the old receiver: %v", err)
+	}
+	if err := other.Reply(ipc.Reply{Token: tok, Action: ipc.ActionKill}); err != nil {
+		t.Errorf("the new receiver: %v", err)
+	}
+}
+
+// When nobody can receive any more, calls fail and threads park for ever.
+func TestAnEndpointWithoutReceiver(t *testing.T) {
+	w := newWorld(t, Config{})
+	caller := w.k.Server("caller")
+	wire, _ := w.tr.EndpointMint(w.self, 1)
+	to := caller.Give(w.tr, wire)
+	th := w.run(func(p *Prog) { p.Syscall(1) })
+	w.tr.CapDelete(w.self)
+	w.k.Run(10, nil)
+	if th.state != stuck {
+		t.Errorf("the program is in state %d", th.state)
+	}
+	if _, _, err := caller.Call(to, 0, 0); err != ipc.ErrGone {
+		t.Errorf("call: %v", err)
+	}
+	if err := caller.Notify(to, 1); err != nil {
+		t.Errorf("notify: %v", err)
+	}
+}
+
 func TestTimersNotificationsAndIdleTime(t *testing.T) {
 	k := New(Config{})
 	tr := k.Server("one")

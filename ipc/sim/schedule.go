@@ -148,7 +148,7 @@ func (k *Kernel) receive(tr *Transport, ep *endpoint, ev *ipc.Event) {
 		// What lay behind the message is not the receiver's to see or to rely on.
 		clear(tr.buffer[n:min(n+64, len(tr.buffer))])
 		if from.carried != nil {
-			ev.Cap, _ = tr.caps.put(*from.carried)
+			ev.Cap, _ = tr.caps.share(*from.carried)
 		}
 	}
 	k.tapEvent(tr, t, ev)
@@ -188,12 +188,7 @@ func (k *Kernel) handOff() *Thread {
 	if t == nil || t.state != ready || t.sliceEnd <= k.now || k.rng != nil && k.rng.IntN(4) == 0 {
 		return nil
 	}
-	for i := len(k.ready) - 1; i >= 0; i-- {
-		if k.ready[i] == t {
-			k.ready = append(k.ready[:i], k.ready[i+1:]...)
-			break
-		}
-	}
+	k.unready(t)
 	return t
 }
 

@@ -50,7 +50,7 @@ func (k *Kernel) Server(name string) *Transport {
 
 func (k *Kernel) newServer(name string, t *Thread) *Transport {
 	tr := &Transport{k: k, name: name, thread: t, priority: 1}
-	tr.caps = table{slots: make([]capability, 1, 64), limit: k.cfg.Capabilities}
+	tr.caps = table{slots: make([]capability, 1, 64), limit: k.cfg.Capabilities, pool: &k.pool}
 	k.servers = append(k.servers, tr)
 	return tr
 }
@@ -76,7 +76,28 @@ func (tr *Transport) Serve(endpoint ipc.Handle, h Handler) {
 	if err != nil {
 		tr.k.fail("%s serves endpoint %d: %v", tr.name, endpoint, err)
 	}
-	ep.handler = h
+	ep.handler, ep.receiver = h, tr
+}
+
+// destroyServer ends what a server was for others: its calls are answered with an
+// error, its endpoints have a receiver less. Traps it has not answered stay.
+func (k *Kernel) destroyServer(tr *Transport) {
+	for _, t := range k.threads {
+		if t != nil && t.server != nil && t.state == waiting && t.at.receiver == tr {
+			t.answer(0, nil, ipc.ErrGone)
+		}
+	}
+	for _, ep := range k.endpoints {
+		if ep.receiver == tr {
+			ep.handler = nil
+		}
+	}
+	for h := range tr.caps.slots {
+		tr.drop(&tr.caps.slots[h])
+	}
+	tr.caps.slots = tr.caps.slots[:1]
+	tr.caps.slots[0] = capability{}
+	k.pool.free++
 }
 
 // Main runs a server that has its own loop around Wait. It runs until its first
@@ -112,7 +133,7 @@ func (l *loop) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 	if err != nil {
 		return err
 	}
-	ep.handler = l
+	ep.handler, ep.receiver = l, l.Transport
 	l.yield(struct{}{})
 	// Only one of several endpoints is waited at: the others keep their events.
 	ep.handler = nil
@@ -175,6 +196,7 @@ func (tr *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 	if ep.handler != nil {
 		tr.k.fail("%s waits at an endpoint that has a handler", tr.name)
 	}
+	ep.receiver = tr
 	for !ep.pending() {
 		if !tr.k.Step() {
 			tr.k.fail("%s waits for ever: nothing else can happen", tr.name)
@@ -191,6 +213,9 @@ func (tr *Transport) Call(h ipc.Handle, n int, cap ipc.Handle) (int, ipc.Handle,
 	ep, c, err := find[*endpoint](tr, h, kindEndpoint)
 	if err != nil {
 		return 0, 0, err
+	}
+	if ep.receivers == 0 {
+		return 0, 0, ipc.ErrGone
 	}
 	if n < 0 || n > ipc.MessageSize {
 		return 0, 0, ipc.ErrTruncated
@@ -213,15 +238,10 @@ func (tr *Transport) Call(h ipc.Handle, n int, cap ipc.Handle) (int, ipc.Handle,
 	t.sequence++
 	t.event = ipc.Event{Kind: ipc.EventMessage, Badge: c.badge, Token: t.Token(), Length: uint32(n)}
 	t.reply = reply{}
-	t.state = queued
 	k.tapCall(tr, ep, tr.buffer[:n])
 	ep.push(t)
 	k.nesting = append(k.nesting, tr)
 	for !t.reply.done {
-		if ep.dead {
-			t.answer(0, nil, ipc.ErrGone)
-			break
-		}
 		if ep.pending() {
 			k.deliver(ep)
 		} else if !k.idleJump(ep) {
@@ -255,7 +275,7 @@ func (k *Kernel) checkCall(tr *Transport, ep *endpoint) {
 // Answer implements ipc.Transport.
 func (tr *Transport) Answer(tok ipc.Token, n int, cap ipc.Handle) error {
 	tr.enter()
-	t, err := tr.k.parked(tok)
+	t, err := tr.parked(tok)
 	if err != nil {
 		return err
 	}
@@ -277,11 +297,11 @@ func (tr *Transport) Answer(tok ipc.Token, n int, cap ipc.Handle) error {
 }
 
 // answer ends the call of a server thread. A capability that does not fit
-// in the caller's table is lost, and the caller told so.
+// in the caller's table does not arrive.
 func (t *Thread) answer(n int, c *capability, err error) {
 	t.reply = reply{done: true, length: n, err: err}
-	t.state = serving
+	t.state, t.at = serving, nil
 	if c != nil {
-		t.reply.cap, t.reply.err = t.server.caps.put(*c)
+		t.reply.cap, _ = t.server.caps.share(*c)
 	}
 }

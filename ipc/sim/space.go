@@ -99,7 +99,7 @@ func (s *space) translate(va uint64, access ipc.Access) (phys uint64, present, o
 }
 
 func rangeOK(va, pages uint64) bool {
-	return va%ipc.PageSize == 0 && va < UserLimit && pages <= (UserLimit-va)/ipc.PageSize
+	return va%ipc.PageSize == 0 && va < UserLimit && pages > 0 && pages <= (UserLimit-va)/ipc.PageSize
 }
 
 const accessAll = ipc.Read | ipc.Write | ipc.Execute
@@ -114,15 +114,12 @@ func (tr *Transport) Map(space_ ipc.Handle, va uint64, mem ipc.Handle, entries [
 	if len(entries) > mapBatch || !rangeOK(va, uint64(len(entries))) {
 		return ipc.ErrInvalid
 	}
-	// All or nothing as far as the arguments go; what was mapped stays when memory runs out.
-	for _, e := range entries {
-		if e != 0 && (e&(ipc.PageSize-1)&^uint64(accessAll) != 0 || e&uint64(accessAll) == 0 || e/ipc.PageSize >= m.pages) {
-			return ipc.ErrInvalid
-		}
-	}
-	for i, e := range entries {
+	for i, e := range entries { // what was mapped before an error stays
 		if e == 0 {
 			continue
+		}
+		if e&(ipc.PageSize-1)&^uint64(accessAll) != 0 || e&uint64(accessAll) == 0 || e/ipc.PageSize >= m.pages {
+			return ipc.ErrInvalid
 		}
 		if err := s.set(va+uint64(i)*ipc.PageSize, m, e); err != nil {
 			return err
@@ -176,7 +173,7 @@ func (tr *Transport) Unmap(h ipc.Handle, va, pages uint64) error {
 
 // Protect implements ipc.Transport.
 func (tr *Transport) Protect(h ipc.Handle, va, pages uint64, drop ipc.Access) error {
-	if drop&^accessAll != 0 {
+	if drop == 0 || drop&^accessAll != 0 {
 		return ipc.ErrInvalid
 	}
 	return tr.change(h, va, pages, func(e *uint64) {

@@ -15,6 +15,7 @@ const (
 	ready                      // a program that can run
 	queued                     // its event has not been received yet
 	waiting                    // its event was received and not answered
+	stuck                      // its event has nowhere to go
 	serving                    // a server: runs its own loop
 	dead
 )
@@ -29,7 +30,7 @@ type Thread struct {
 	priority   uint8
 
 	event ipc.Event // the one event that is queued or waiting
-	at    *endpoint // where it is queued
+	at    *endpoint // where it is queued or was received
 
 	// programs
 	space         *space
@@ -92,20 +93,18 @@ func (k *Kernel) newThread() (*Thread, error) {
 }
 
 func (k *Kernel) destroyThread(t *Thread) {
-	if t.at != nil {
+	switch t.state {
+	case queued:
 		t.at.drop(t)
-		t.at = nil
+	case ready:
+		k.unready(t)
 	}
-	if t.state == ready {
-		for i, r := range k.ready {
-			if r == t {
-				k.ready = append(k.ready[:i], k.ready[i+1:]...)
-				break
-			}
-		}
-	}
+	t.at = nil
 	t.state = dead
 	t.abandon()
+	if t.server != nil {
+		k.destroyServer(t.server)
+	}
 	if t.space != nil {
 		delete(t.space.threads, t.number)
 	}
@@ -187,7 +186,7 @@ func (tr *Transport) ThreadStart(h ipc.Handle, mask ipc.Mask, ip, sp uint64) err
 		return ipc.ErrInvalid
 	}
 	t.take(mask)
-	tr.k.makeReady(t)
+	tr.k.release(t)
 	return nil
 }
 
@@ -197,6 +196,9 @@ func (tr *Transport) ThreadDestroy(h ipc.Handle) error {
 	t, _, err := find[*Thread](tr, h, kindThread)
 	if err != nil {
 		return err
+	}
+	if t == tr.thread {
+		return ipc.ErrState
 	}
 	tr.k.destroyThread(t)
 	return nil
@@ -210,6 +212,10 @@ func (tr *Transport) ThreadRecall(h ipc.Handle) error {
 		return err
 	}
 	t.recall = true
+	if t.state == ready {
+		tr.k.unready(t)
+		tr.k.release(t)
+	}
 	return nil
 }
 
@@ -224,7 +230,7 @@ func (tr *Transport) ThreadSetSpace(h, space_ ipc.Handle, faultBadge uint64) err
 	if err != nil {
 		return err
 	}
-	if t.state != waiting && t.state != created {
+	if t.state == ready {
 		return ipc.ErrState
 	}
 	t.faultBadge = faultBadge
@@ -247,7 +253,7 @@ func (tr *Transport) ThreadSync(h ipc.Handle, mask ipc.Mask) error {
 	if mask&^maskAll != 0 {
 		return ipc.ErrInvalid
 	}
-	if t.state != waiting && t.state != created {
+	if t.state == ready {
 		return ipc.ErrState
 	}
 	t.put(mask)
@@ -260,7 +266,7 @@ func (tr *Transport) program(h ipc.Handle) (*Thread, error) {
 		return nil, err
 	}
 	if t.server != nil {
-		return nil, ipc.ErrCapability
+		return nil, ipc.ErrInvalid // a simulated server has no registers
 	}
 	return t, nil
 }

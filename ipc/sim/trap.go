@@ -28,7 +28,10 @@ func (t *Thread) raise(kind ipc.EventKind, vector uint16, address, code uint64, 
 	f := &t.frame.Regs // the other selectors are not written at traps
 	f.CS, f.SS, f.FSBase, f.GSBase = t.regs.CS, t.regs.SS, t.regs.FSBase, t.regs.GSBase
 	h := &t.frame.Event
-	h.Kind, h.Vector, h.Flags = uint16(kind), vector, 0
+	h.Kind, h.Vector, h.Flags = uint16(kind), 0, 0
+	if kind == ipc.EventException {
+		h.Vector = vector
+	}
 	h.Thread, h.Generation, h.Sequence, h.Badge = t.number, t.generation, t.sequence, badge
 	h.Time, h.Address, h.Error = t.k.now, address, code
 	h.UserTime, h.DebugStatus = t.userTime, t.debugStatus
@@ -36,14 +39,13 @@ func (t *Thread) raise(kind ipc.EventKind, vector uint16, address, code uint64, 
 	t.queueAt(ep)
 }
 
-// queueAt queues the thread's event. No endpoint, or a destroyed one, leaves the thread
-// parked for ever: only destroying it helps.
+// queueAt queues the thread's event. Without a receiver the thread is parked for
+// ever: only destroying it helps.
 func (t *Thread) queueAt(ep *endpoint) {
-	if ep == nil || ep.dead {
-		t.state = waiting
+	if ep == nil || ep.receivers == 0 {
+		t.state, t.at = stuck, nil
 		return
 	}
-	t.state = queued
 	ep.push(t)
 }
 
@@ -53,14 +55,14 @@ func (t *Thread) forward(class ipc.FaultClass) {
 	t.event.Badge, t.event.Class, t.event.Token = t.trapBadge, class, t.Token()
 	t.k.touch(t.framePhys)
 	h := &t.frame.Event
-	h.Sequence, h.Badge, h.Time = t.sequence, t.trapBadge, t.k.now
+	h.Sequence, h.Badge, h.Time, h.Flags = t.sequence, t.trapBadge, t.k.now, uint32(class)
 	t.queueAt(t.trapEndpoint)
 }
 
 // Reply implements ipc.Transport.
 func (tr *Transport) Reply(r ipc.Reply) error {
 	tr.enter()
-	t, err := tr.k.parked(r.Token)
+	t, err := tr.parked(r.Token)
 	if err != nil {
 		return err
 	}
@@ -80,7 +82,7 @@ func (tr *Transport) Reply(r ipc.Reply) error {
 		t.recall = true
 		fallthrough
 	case ipc.ActionResume:
-		tr.k.makeReady(t)
+		tr.k.release(t)
 		tr.k.last = t
 	case ipc.ActionKill:
 		tr.k.destroyThread(t)
@@ -90,21 +92,39 @@ func (tr *Transport) Reply(r ipc.Reply) error {
 	return nil
 }
 
-// parked finds the thread whose received event the token names.
-func (k *Kernel) parked(tok ipc.Token) (*Thread, error) {
+// parked finds the thread whose event, received by tr, the token names.
+func (tr *Transport) parked(tok ipc.Token) (*Thread, error) {
+	k := tr.k
 	if tok.Thread == 0 || int(tok.Thread) >= len(k.threads) {
 		return nil, ipc.ErrStale
 	}
 	t := k.threads[tok.Thread]
-	if t.generation != tok.Generation || t.sequence != tok.Sequence || t.state != waiting {
+	if t.generation != tok.Generation || t.sequence != tok.Sequence || t.state != waiting || t.at.receiver != tr {
 		return nil, ipc.ErrStale
 	}
 	return t, nil
 }
 
-// makeReady puts a program at the end of the run queue. The token of the event it
-// waited behind is stale from here on.
-func (k *Kernel) makeReady(t *Thread) {
-	t.state = ready
-	k.ready = append(k.ready, t)
+// release lets a stopped program go on, unless it has to report, or its
+// instruction pointer is one that cannot be returned to.
+func (k *Kernel) release(t *Thread) {
+	switch {
+	case t.recall:
+		t.recall = false
+		t.raise(ipc.EventReport, 0, 0, 0, 0)
+	case !canonical(t.regs.IP):
+		t.raise(ipc.EventException, vectorGP, 0, 0, 0)
+	default:
+		t.state, t.at = ready, nil
+		k.ready = append(k.ready, t)
+	}
+}
+
+func (k *Kernel) unready(t *Thread) {
+	for i := len(k.ready) - 1; i >= 0; i-- {
+		if k.ready[i] == t {
+			k.ready = append(k.ready[:i], k.ready[i+1:]...)
+			return
+		}
+	}
 }
