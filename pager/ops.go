@@ -19,7 +19,7 @@ const (
 
 // op is what a handler gets: the command with its names looked up.
 type op struct {
-	*pagerwire.Command
+	pagerwire.Command
 	space     uint32 // index
 	object    uint32 // index
 	hasObject bool
@@ -59,13 +59,14 @@ var ops = [...]row{
 }
 
 // run looks up what the command names and runs it.
-func (p *Pager) run(c *pagerwire.Command, r *pagerwire.Outcome) {
+func (p *Pager) run(o *op, r *pagerwire.Outcome) {
+	c := &o.Command
 	if c.Code >= pagerwire.Code(len(ops)) || ops[c.Code].run == nil {
 		r.Status = pagerwire.StatusUnknown
 		return
 	}
 	row, m := &ops[c.Code], &p.message
-	o := op{Command: c}
+	o.space, o.object, o.hasObject, o.from, o.end = 0, 0, false, 0, 0
 	if row.needs&needAdmin != 0 && m.badge != p.admin {
 		r.Status = pagerwire.StatusDenied
 		return
@@ -92,7 +93,7 @@ func (p *Pager) run(c *pagerwire.Command, r *pagerwire.Outcome) {
 			return
 		}
 	}
-	r.Status = row.run(p, &o, r)
+	r.Status = row.run(p, o, r)
 }
 
 func opInfo(p *Pager, _ *op, r *pagerwire.Outcome) pagerwire.Status {
@@ -145,7 +146,7 @@ func opMap(p *Pager, o *op, _ *pagerwire.Outcome) pagerwire.Status {
 	if o.hasObject {
 		object = o.object + 1
 	}
-	return p.mapRegion(o.space, o.Command, object)
+	return p.mapRegion(o.space, &o.Command, object)
 }
 
 func opUnmap(p *Pager, o *op, _ *pagerwire.Outcome) pagerwire.Status {

@@ -123,6 +123,11 @@ type message struct {
 	newSpace, newObject uint32
 	answer              ipc.Handle
 	spaces              int // made by this message: one capability travels
+
+	// op and outcome are those being worked on: handlers are called through a
+	// table, and what they point to would be allocated.
+	op      op
+	outcome pagerwire.Outcome
 }
 
 // answer runs the ops of a message and answers it.
@@ -137,15 +142,14 @@ func (p *Pager) answer(ev *ipc.Event) {
 	}
 	failed := false
 	for i := range count {
-		r := pagerwire.Outcome{Status: pagerwire.StatusNotRun}
+		m.outcome = pagerwire.Outcome{Status: pagerwire.StatusNotRun}
 		if !failed {
-			var c pagerwire.Command
-			pagerwire.GetOp(m.in[:n], i, &c)
-			r = pagerwire.Outcome{}
-			p.run(&c, &r)
-			failed = r.Status != pagerwire.OK
+			pagerwire.GetOp(m.in[:n], i, &m.op.Command)
+			m.outcome.Status = pagerwire.OK
+			p.run(&m.op, &m.outcome)
+			failed = m.outcome.Status != pagerwire.OK
 		}
-		pagerwire.PutResult(m.out[:], i, &r)
+		pagerwire.PutResult(m.out[:], i, &m.outcome)
 	}
 	pagerwire.PutAnswerHeader(m.out[:], count, st)
 	if m.cap != 0 {
