@@ -291,6 +291,7 @@ func (k *kernel) callThreadSetSpace(t *thread) ipc.Error {
 	}
 	old := to.space
 	to.setSpace(sp)
+	to.faultBadge = t.Argument(2)
 	k.dropSpace(old)
 	return 0
 }

@@ -43,6 +43,15 @@ func (k *kernel) dropReceiver(e *endpoint) {
 	}
 }
 
+// failClients ends the calls that a server has received and will not answer, because
+// it was destroyed or took a serious trap: the one that could restart it may be
+// among the callers, or wait for one of them. Traps that it has not answered stay
+// with their endpoint, for the next server that waits there.
+func (k *kernel) failClients(server *thread) {
+	name := server.name()
+	k.failCalls(func(t *thread) bool { return t.state == threadDelivered && t.at.owner == name })
+}
+
 // failCalls ends the calls, queued or delivered, that nobody is going to answer.
 func (k *kernel) failCalls(lost func(*thread) bool) {
 	for i := uint32(1); i < k.threads.count; i++ {

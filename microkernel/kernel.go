@@ -82,6 +82,9 @@ func (k *kernel) fault(t *thread) *thread {
 // trapped hands an event to the trap endpoint.
 func (k *kernel) trapped(t *thread, e event) *thread {
 	t.event = e
+	if t.server != nil {
+		k.failClients(t)
+	}
 	return k.next(k.post(t, t.trapTo, t.trapBadge))
 }
 

@@ -121,6 +121,9 @@ const classShift = 8
 // forward hands a fault on to the trap endpoint with the pager's verdict.
 func (k *kernel) forward(t *thread, class uint64) *thread {
 	t.event.b |= class << classShift
+	if t.server != nil {
+		k.failClients(t)
+	}
 	woken := k.post(t, t.trapTo, t.trapBadge)
 	if t.frame != nil {
 		t.frame.Event.Flags = uint32(class)

@@ -179,10 +179,7 @@ func (k *kernel) destroyThread(t *thread) {
 	slot.nextFree = k.threads.free
 	k.threads.free = t.number
 	if t.server != nil {
-		// Traps that it has not answered stay with their endpoint, for the next
-		// server that waits there.
-		name := t.name()
-		k.failCalls(func(c *thread) bool { return c.state == threadDelivered && c.at.owner == name })
+		k.failClients(t)
 		k.freeServer(t.server)
 	}
 	k.pool.GivePage(cpu.Address(unsafe.Pointer(t)))

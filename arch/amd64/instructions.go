@@ -19,6 +19,7 @@ func xsaveLive(area unsafe.Pointer, components uint64)
 func xrstor(area unsafe.Pointer, components uint64)
 func readSelectors() (ds, es, fs, gs uint64)
 func writeSelectors(ds, es, fs, gs uint64)
+func orCR0(bits uint64)
 func orCR4(bits uint64)
 func readCR2() uint64
 func readCR3() uint64

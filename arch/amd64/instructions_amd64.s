@@ -152,6 +152,13 @@ TEXT ·writeSelectors(SB),NOSPLIT,$0-32
 	MOVW	DX, GS
 	RET
 
+// func orCR0(bits uint64)
+TEXT ·orCR0(SB),NOSPLIT,$0-8
+	MOVQ	CR0, AX
+	ORQ	bits+0(FP), AX
+	MOVQ	AX, CR0
+	RET
+
 // func orCR4(bits uint64)
 TEXT ·orCR4(SB),NOSPLIT,$0-8
 	MOVQ	CR4, AX

@@ -1,0 +1,22 @@
+//go:build starling_server
+
+package main
+
+import "unsafe"
+
+// Programs in asm_amd64.s.
+const (
+	codeEcho = iota
+	codeBroken
+	codeNotify
+	codeVectors
+	codeBench
+)
+
+// code is the address of a program in asm_amd64.s.
+func code(which int) unsafe.Pointer
+
+// codeBytes is a program, and what happens to follow it.
+func codeBytes(which int) []byte {
+	return unsafe.Slice((*byte)(code(which)), 512)
+}

@@ -1,0 +1,102 @@
+//go:build starling_server
+
+package main
+
+import (
+	"starling/ipc"
+)
+
+var runCases = []testCase{
+	{"computing programs share the processor", sharing},
+	{"user time is accounted", userTime},
+	{"a program that calls without end does not starve another", callerAndComputer},
+}
+
+func sharing(g *guest) error {
+	var list []*program
+	for range 3 {
+		p, err := g.newProgram(countForever)
+		if err != nil {
+			return err
+		}
+		p.frame.Regs.DI = dataAt
+		if err := p.start(); err != nil {
+			return err
+		}
+		list = append(list, p)
+	}
+	if err := g.pause(300 * milliseconds); err != nil {
+		return err
+	}
+	low, high := ^uint64(0), uint64(0)
+	for _, p := range list {
+		low, high = min(low, p.word(0)), max(high, p.word(0))
+	}
+	if low == 0 || high > 3*low {
+		return errorf("between %d and %d rounds", low, high)
+	}
+	return nil
+}
+
+func userTime(g *guest) error {
+	p, err := g.newProgram(countForever)
+	if err != nil {
+		return err
+	}
+	p.frame.Regs.DI = dataAt
+	if err := p.start(); err != nil {
+		return err
+	}
+	begin := g.t.Now()
+	if err := g.pause(20 * milliseconds); err != nil {
+		return err
+	}
+	if err := g.t.ThreadRecall(p.thread); err != nil {
+		return err
+	}
+	if _, err := p.expect(ipc.EventReport); err != nil {
+		return err
+	}
+	passed := g.t.Now() - begin
+	if used := p.frame.Event.UserTime; used < passed/2 || used > passed {
+		return errorf("%d ns used of %d", used, passed)
+	}
+	return nil
+}
+
+func callerAndComputer(g *guest) error {
+	caller, err := g.run(callForever)
+	if err != nil {
+		return err
+	}
+	computer, err := g.newProgram(countForever)
+	if err != nil {
+		return err
+	}
+	computer.frame.Regs.DI = dataAt
+	if err := computer.start(); err != nil {
+		return err
+	}
+	calls := 0
+	for end := g.t.Now() + 100*milliseconds; g.t.Now() < end; calls++ {
+		if _, err := caller.expect(ipc.EventSyscall); err != nil {
+			return err
+		}
+		if err := caller.reply(ipc.ActionResume, ipc.MaskResult); err != nil {
+			return err
+		}
+	}
+	if computer.word(0) == 0 || calls < 10 {
+		return errorf("%d calls, %d rounds", calls, computer.word(0))
+	}
+	return nil
+}
+
+// counter reads a counter of the kernel.
+func (g *guest) counter(index int) uint64 {
+	n, err := g.t.Counter(index)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}

@@ -1,0 +1,110 @@
+//go:build starling_server
+
+package main
+
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"starling/ipc"
+)
+
+var vectorCases = []testCase{
+	{"programs that use AVX and x87 run side by side", keepers},
+	{"the vector state travels through the frame", vectorSync},
+	{"a hostile XSAVE image hurts nobody", hostileVectors},
+}
+
+func keepers(g *guest) error {
+	const rounds = 20_000_000 / 14
+	waiting := map[uint64]bool{}
+	for i := range 3 {
+		p, err := g.newProgram(codeBytes(codeVectors))
+		if err != nil {
+			return err
+		}
+		p.frame.Regs.BX, p.frame.Regs.CX = 0x0101_0101*uint64(i+1), rounds
+		if err := p.start(); err != nil {
+			return err
+		}
+		waiting[p.badge] = true
+	}
+	for len(waiting) > 0 {
+		var ev ipc.Event
+		if err := g.t.Wait(g.trap, &ev); err != nil {
+			return err
+		}
+		if ev.Kind != ipc.EventSyscall || !waiting[ev.Badge] {
+			return errorf("a register changed: %s", show(&ev))
+		}
+		delete(waiting, ev.Badge)
+	}
+	return nil
+}
+
+// Offsets in the XSAVE area, SDM 1 13.4 and 13.5.
+const (
+	mxcsrAt   = 24
+	xmmAt     = 160
+	headerAt  = 512
+	ymmHighAt = 576
+)
+
+func vectorSync(g *guest) error {
+	// movq xmm0, rbx; vbroadcastsd ymm1, xmm0; fldpi; syscall; movq [dataAt], xmm0;
+	// vextractf128 xmm2, ymm1, 1; movq [dataAt+8], xmm2; fstp qword [dataAt+16]; int3
+	p, err := g.newProgram([]byte{0x66, 0x48, 0x0f, 0x6e, 0xc3, 0xc4, 0xe2, 0x7d, 0x19, 0xc8, 0xd9, 0xeb, 0x0f, 0x05,
+		0x66, 0x0f, 0xd6, 0x04, 0x25, 0, 0, 0x50, 0, 0xc4, 0xe3, 0x7d, 0x19, 0xca, 1,
+		0x66, 0x0f, 0xd6, 0x14, 0x25, 8, 0, 0x50, 0, 0xdd, 0x1c, 0x25, 16, 0, 0x50, 0, 0xcc})
+	if err != nil {
+		return err
+	}
+	const pattern = 0x1122334455667788
+	p.frame.Regs.BX = pattern
+	if err := p.start(); err != nil {
+		return err
+	}
+	if _, err := p.expect(ipc.EventSyscall); err != nil {
+		return err
+	}
+	if err := g.t.ThreadSync(p.thread, ipc.MaskFP); err != nil {
+		return err
+	}
+	x := p.frame.XSave[:]
+	word := func(at int) uint64 { return binary.LittleEndian.Uint64(x[at:]) }
+	if word(headerAt)&7 != 7 || word(xmmAt) != pattern || word(xmmAt+16) != pattern || word(ymmHighAt+16) != pattern || binary.LittleEndian.Uint32(x[mxcsrAt:]) != 0x1f80 {
+		return errorf("header %#x, xmm0 %#x, ymm1 %#x %#x, mxcsr %#x", word(headerAt), word(xmmAt), word(xmmAt+16), word(ymmHighAt+16), binary.LittleEndian.Uint32(x[mxcsrAt:]))
+	}
+	binary.LittleEndian.PutUint64(x[xmmAt:], 42)
+	binary.LittleEndian.PutUint64(x[ymmHighAt+16:], 43)
+	if err := p.reply(ipc.ActionResume, ipc.MaskFP); err != nil {
+		return err
+	}
+	if _, err := p.exception(3); err != nil {
+		return err
+	}
+	if p.word(0) != 42 || p.word(1) != 43 || p.word(2) != 0x400921fb54442d18 { // pi
+		return errorf("after the reply: %d %d %#x", p.word(0), p.word(1), p.word(2))
+	}
+	return nil
+}
+
+func hostileVectors(g *guest) error {
+	p, err := g.run(callForever)
+	if err != nil {
+		return err
+	}
+	for i := range 50 {
+		if _, err := p.expect(ipc.EventSyscall); err != nil {
+			return err
+		}
+		all := unsafe.Slice(&p.frame.XSave[0], len(p.frame.XSave))
+		for j := range all {
+			all[j] = byte(i*j*37+i) | byte(0xff>>(i%9))
+		}
+		if err := p.reply(ipc.ActionResume, ipc.MaskFP); err != nil {
+			return err
+		}
+	}
+	return nil
+}
