@@ -52,6 +52,39 @@ func (d *Debian) Add(t *Tree, packages []string) error {
 	return nil
 }
 
+// AddAlone unpacks one package without what it depends on. A package that only
+// points to another, as linux-image-cloud-amd64 does, gives that one.
+func (d *Debian) AddAlone(t *Tree, name string) error {
+	if out, err := exec.Command("apt-cache", "depends", "--important", name).Output(); err == nil {
+		if m := onlyDepends.FindAllStringSubmatch(string(out), -1); len(m) == 1 {
+			name = m[0][1]
+		}
+	}
+	archives := filepath.Join(d.Cache, "archives")
+	pattern := filepath.Join(archives, name+"_*.deb")
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		if err := os.MkdirAll(archives, 0o755); err != nil {
+			return err
+		}
+		d.log("downloading %s", name)
+		// It puts the file into the directory it runs in.
+		if _, err := apt(archives, []string{"-q", "-o", "APT::Sandbox::User=root", "download", name}); err != nil {
+			return err
+		}
+		if files, err = filepath.Glob(pattern); err != nil || len(files) == 0 {
+			return fmt.Errorf("apt-get did not download %s", name)
+		}
+	}
+	sort.Strings(files)
+	return d.unpack(t, files[len(files)-1])
+}
+
+var onlyDepends = regexp.MustCompile(`(?m)^ +Depends: (\S+)$`)
+
 func (d *Debian) log(format string, args ...any) {
 	if d.Log != nil {
 		d.Log(format, args...)
@@ -93,13 +126,13 @@ func (d *Debian) fetch(packages []string) ([]string, error) {
 		"-o", "APT::Sandbox::User=root",
 	}, "install")
 	d.log("resolving %s", strings.Join(packages, " "))
-	plan, err := apt(append(append(args[:len(args):len(args)], "--simulate"), packages...))
+	plan, err := apt("", append(append(args[:len(args):len(args)], "--simulate"), packages...))
 	if err != nil {
 		return nil, err
 	}
 	names := installOrder(plan)
 	d.log("downloading %d packages", len(names))
-	if _, err := apt(append(append(args[:len(args):len(args)], "--download-only"), packages...)); err != nil {
+	if _, err := apt("", append(append(args[:len(args):len(args)], "--download-only"), packages...)); err != nil {
 		return nil, err
 	}
 	var files []string
@@ -147,9 +180,10 @@ func readList(name string) (files []string, ok bool) {
 	return files, len(files) > 0
 }
 
-// apt runs apt-get and returns its output. Its errors begin with "E:".
-func apt(args []string) (string, error) {
+// apt runs apt-get in a directory and returns its output. Its errors begin with "E:".
+func apt(dir string, args []string) (string, error) {
 	c := exec.Command("apt-get", args...)
+	c.Dir = dir
 	c.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
 	var stderr bytes.Buffer
 	c.Stderr = &stderr

@@ -167,6 +167,17 @@ func (t *Tree) Link(p, target string) error {
 // Has reports whether there is anything at a path, symbolic links followed.
 func (t *Tree) Has(p string) bool { return t.follow(p) != nil }
 
+// Find returns the contents of the first regular file, in the order of paths,
+// whose path begins with a prefix.
+func (t *Tree) Find(prefix string) (p string, data []byte, ok bool) {
+	for name, n := range t.nodes {
+		if strings.HasPrefix(name, clean(prefix)) && n.Mode&rootfs.TypeMask == rootfs.TypeFile && (!ok || name < p) {
+			p, data, ok = name, n.Data, true
+		}
+	}
+	return p, data, ok
+}
+
 // Encode writes the image.
 func (t *Tree) Encode() ([]byte, error) {
 	nodes := make([]rootfs.Node, 0, len(t.nodes))

@@ -28,6 +28,9 @@ type Config struct {
 	CountInstructions bool
 	Seed              uint64 // of the machine's own random choices, 0: none
 	CPU               string // empty: "max"
+	// Initrd and CommandLine are for booting Linux, to compare with.
+	Initrd      []byte
+	CommandLine string
 }
 
 // serialPorts are where the machine has its lines: COM1, COM2, COM3. COM3 gets

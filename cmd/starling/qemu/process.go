@@ -50,6 +50,17 @@ func Start(c Config, image []byte) (*Process, error) {
 			f.Close()
 		}
 	}()
+	if c.Initrd != nil {
+		f, err := memoryFile("initrd", c.Initrd)
+		if err != nil {
+			return nil, err
+		}
+		inherited = append(inherited, f)
+		args = append(args, "-initrd", "/proc/self/fd/4")
+	}
+	if c.CommandLine != "" {
+		args = append(args, "-append", c.CommandLine)
+	}
 	for i, mine := range []*net.Conn{&p.Terminal, &p.Control, &p.Errors} {
 		conn, theirs, err := socketPair()
 		if err != nil {
@@ -93,7 +104,7 @@ func (p *Process) Kill() {
 	select {
 	case <-p.done:
 	default:
-		_ = syscall.Kill(-p.group, syscall.SIGKILL)
+		_ = unix.Kill(-p.group, unix.SIGKILL)
 		<-p.done
 	}
 	p.closeLines()
