@@ -67,7 +67,7 @@ func (v *VFS) Import(t *state.VFST) (*Restorer, unix.Errno) {
 	v.nextDev, v.nextMountOrder, v.nextMountNumber = t.NextDev, t.NextMountOrder, t.NextMountNumber
 	for _, step := range []func(*state.VFST) unix.Errno{
 		r.importSupers, r.importInodes, r.importDentries, r.importMounts, r.importModules,
-		r.importFiles, r.connect, r.importTables, r.importContexts, r.importLocks,
+		r.importFiles, r.relink, r.importTables, r.importContexts, r.importLocks,
 	} {
 		if e := step(t); e != 0 {
 			return nil, e
@@ -247,9 +247,9 @@ func (r *Restorer) reopen(f *File) unix.Errno {
 	return unix.EINVAL
 }
 
-func (r *Restorer) connect(*state.VFST) unix.Errno {
+func (r *Restorer) relink(*state.VFST) unix.Errno {
 	for _, m := range r.V.modules {
-		if e := m.Connect(r); e != 0 {
+		if e := m.Relink(r); e != 0 {
 			return e
 		}
 	}

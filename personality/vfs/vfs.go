@@ -36,8 +36,8 @@ type Module interface {
 	Export(t *state.VFST)
 	// Import makes the objects. Inodes, dentries and mounts exist, files do not.
 	Import(t *state.VFST, r *Restorer) unix.Errno
-	// Connect sets the pointers to files, when they exist.
-	Connect(r *Restorer) unix.Errno
+	// Relink sets the pointers to files, when they exist.
+	Relink(r *Restorer) unix.Errno
 }
 
 // Device is the driver behind device nodes of one major number.

@@ -45,8 +45,8 @@ func (m *Epolls) Reopen(f *vfs.File) unix.Errno {
 	return 0
 }
 
-// Connect implements vfs.Module: the instances listen again.
-func (m *Epolls) Connect(r *vfs.Restorer) unix.Errno {
+// Relink implements vfs.Module: the instances listen again.
+func (m *Epolls) Relink(r *vfs.Restorer) unix.Errno {
 	all := make([]*Epoll, 0, len(m.all))
 	for _, e := range m.all {
 		all = append(all, e)

@@ -66,8 +66,8 @@ func (m *Events) Import(t *state.VFST, _ *vfs.Restorer) unix.Errno {
 	return 0
 }
 
-// Connect implements vfs.Module.
-func (*Events) Connect(*vfs.Restorer) unix.Errno { return 0 }
+// Relink implements vfs.Module.
+func (*Events) Relink(*vfs.Restorer) unix.Errno { return 0 }
 
 // eventFD is a counter.
 type eventFD struct{ state.EventFDT }

@@ -244,8 +244,8 @@ func (m *Pipes) Import(t *state.VFST, r *vfs.Restorer) unix.Errno {
 	return 0
 }
 
-// Connect implements vfs.Module.
-func (*Pipes) Connect(*vfs.Restorer) unix.Errno { return 0 }
+// Relink implements vfs.Module.
+func (*Pipes) Relink(*vfs.Restorer) unix.Errno { return 0 }
 
 // fileOps is an open end.
 type fileOps struct {

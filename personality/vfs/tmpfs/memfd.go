@@ -72,8 +72,8 @@ func (m module) Import(_ *state.VFST, r *vfs.Restorer) unix.Errno {
 	return 0
 }
 
-// Connect implements vfs.Module.
-func (module) Connect(*vfs.Restorer) unix.Errno { return 0 }
+// Relink implements vfs.Module.
+func (module) Relink(*vfs.Restorer) unix.Errno { return 0 }
 
 // HiddenMount implements vfs.MountHolder.
 func (m module) HiddenMount() *vfs.Mount { return m.t.memfds }
