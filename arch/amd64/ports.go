@@ -33,23 +33,36 @@ func PortWriteString(port uint16, b []byte) {
 // PortCount is the number of I/O ports.
 const PortCount = 1 << 16
 
-// The emergency console is COM1, a 16550 that the firmware or nobody has set
-// up: only its line status is trusted.
+// The emergency console is COM4 where the machine has one, so that it does not
+// run into what programs print, else COM1: a 16550 that the firmware or nobody has
+// set up, of which only the line status is trusted. arch/overlay chooses alike.
 const (
-	consoleData   = 0x3f8
-	consoleStatus = consoleData + 5
+	consoleCOM1   = 0x3f8
+	consoleCOM4   = 0x2e8
+	consoleStatus = 5       // line status register, from the first port
+	consoleSpare  = 7       // scratch register: keeps what is written, an empty bus reads as ones
 	consoleEmpty  = 1 << 5  // line status: may send
 	consoleTries  = 1 << 16 // a port that never answers loses text but stops nobody
 	exitPort      = 0xf4    // QEMU's isa-debug-exit
 )
 
+// console is the first port of the emergency console, 0 until it is needed.
+var console uint16
+
 // ConsoleWrite writes one byte to the emergency console.
 //
 //go:nosplit
 func ConsoleWrite(b byte) {
-	for try := 0; in8(consoleStatus)&consoleEmpty == 0 && try < consoleTries; try++ {
+	if console == 0 {
+		console = consoleCOM1
+		out8(consoleCOM4+consoleSpare, 0x5a)
+		if in8(consoleCOM4+consoleSpare) == 0x5a {
+			console = consoleCOM4
+		}
 	}
-	out8(consoleData, b)
+	for try := 0; in8(console+consoleStatus)&consoleEmpty == 0 && try < consoleTries; try++ {
+	}
+	out8(console, b)
 }
 
 // Exit ends the machine with a code. QEMU's own exit status is 2*code+1.

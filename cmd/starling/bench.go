@@ -140,7 +140,7 @@ func bootStarling(c qemu.Config, image []byte) (*starlingMachine, error) {
 	outRead, outWrite := io.Pipe()
 	m.input = inWrite
 	one := session.Session{
-		Machine: p, Terminal: p.Terminal, Control: p.Control, Errors: p.Errors,
+		Machine: p, Terminal: p.Terminal, Control: p.Control, Errors: p.Errors, Emergency: p.Emergency,
 		Input: inRead, Output: outWrite, Stderr: os.Stderr, Commands: m.commands,
 		OnLine: func(line []byte) {
 			var to control.ToHost

@@ -84,7 +84,7 @@ func (s *system) run(timeout time.Duration, verbose bool) (status int, messages 
 	}
 	defer machine.Kill()
 	one := session.Session{
-		Machine: machine, Terminal: machine.Terminal, Control: machine.Control, Errors: machine.Errors,
+		Machine: machine, Terminal: machine.Terminal, Control: machine.Control, Errors: machine.Errors, Emergency: machine.Emergency,
 		Input: os.Stdin, Output: os.Stdout, Stderr: os.Stderr,
 		IsTerminal: isTerminal, Timeout: timeout, Interrupt: interrupt, Verbose: verbose,
 	}

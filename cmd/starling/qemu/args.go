@@ -33,9 +33,10 @@ type Config struct {
 	CommandLine string
 }
 
-// serialPorts are where the machine has its lines: COM1, COM2, COM3. COM3 gets
-// an interrupt of its own instead of sharing COM1's, which an edge-triggered line cannot.
-var serialPorts = []struct{ base, interrupt string }{{"0x3f8", "4"}, {"0x2f8", "3"}, {"0x3e8", "5"}}
+// serialPorts are where the machine has its lines, COM1 to COM4. COM3 gets an
+// interrupt of its own instead of sharing COM1's, which an edge-triggered line
+// cannot; COM4, the kernel's emergency console, uses none.
+var serialPorts = []struct{ base, interrupt string }{{"0x3f8", "4"}, {"0x2f8", "3"}, {"0x3e8", "5"}, {"0x2e8", "7"}}
 
 // Accelerators are the values of --accel.
 var Accelerators = []string{"auto", "tcg", "kvm"}

@@ -17,8 +17,8 @@ import (
 
 // Process is a running QEMU.
 type Process struct {
-	// The host's ends of COM1, COM2 and COM3. They end when QEMU does.
-	Terminal, Control, Errors net.Conn
+	// The host's ends of COM1 to COM4. They end when QEMU does.
+	Terminal, Control, Errors, Emergency net.Conn
 
 	done   chan struct{}
 	group  int // process group, QEMU's own
@@ -61,7 +61,7 @@ func Start(c Config, image []byte) (*Process, error) {
 	if c.CommandLine != "" {
 		args = append(args, "-append", c.CommandLine)
 	}
-	for i, mine := range []*net.Conn{&p.Terminal, &p.Control, &p.Errors} {
+	for i, mine := range []*net.Conn{&p.Terminal, &p.Control, &p.Errors, &p.Emergency} {
 		conn, theirs, err := socketPair()
 		if err != nil {
 			p.closeLines()
@@ -136,7 +136,7 @@ func (p *Process) Reason() string {
 }
 
 func (p *Process) closeLines() {
-	for _, c := range []net.Conn{p.Terminal, p.Control, p.Errors} {
+	for _, c := range []net.Conn{p.Terminal, p.Control, p.Errors, p.Emergency} {
 		if c != nil {
 			c.Close()
 		}

@@ -18,15 +18,15 @@ import (
 
 // Exit statuses that are not the program's.
 const (
-	StatusTimeout      = 124 // as timeout(1)
-	StatusFailure      = 125 // Starling itself failed
-	StatusNotRunnable  = 126 // as a shell: found, but not executable
-	StatusNotFound     = 127 // as a shell
-	StatusSignal       = 128 // and the number of the signal
-	errnoNoEntry       = 2   // ENOENT
-	errnoNoDirectory   = 20  // ENOTDIR
-	shutdownPatience   = 10 * time.Second
-	heldOutputMaxBytes = 256 << 10
+	StatusTimeout     = 124 // as timeout(1)
+	StatusFailure     = 125 // Starling itself failed
+	StatusNotRunnable = 126 // as a shell: found, but not executable
+	StatusNotFound    = 127 // as a shell
+	StatusSignal      = 128 // and the number of the signal
+	errnoNoEntry      = 2   // ENOENT
+	errnoNoDirectory  = 20  // ENOTDIR
+	shutdownPatience  = 10 * time.Second
+	saidMaxBytes      = 64 << 10
 )
 
 // Machine is what a session needs of a running machine.
@@ -40,6 +40,7 @@ type Machine interface {
 type Session struct {
 	Machine                   Machine
 	Terminal, Control, Errors net.Conn
+	Emergency                 net.Conn // what the kernel and dying servers say
 
 	Input          io.Reader // nil: nothing, ended
 	Output, Stderr io.Writer
@@ -65,21 +66,19 @@ type state struct {
 	*Session
 	mu      sync.Mutex // of outcome and of writing to the control channel
 	outcome outcome
-	started chan struct{} // closed when the servers run
-	silent  chan struct{} // closed when nothing more comes over the control channel
 	ended   chan struct{} // closed when the outcome is known
-	once    sync.Once     // of closing started
-	held    []byte        // what the terminal line carried without started
+	said    []byte        // on the emergency console
 }
 
 // Run runs the session to its end and returns the exit status. What it has to
 // say to the user it returns too, one line each.
 func (s *Session) Run() (status int, messages []string) {
-	st := &state{Session: s, started: make(chan struct{}), silent: make(chan struct{}), ended: make(chan struct{})}
+	st := &state{Session: s, ended: make(chan struct{})}
 	var readers sync.WaitGroup
-	readers.Go(func() { st.output(s.Terminal, s.Output, true) })
-	readers.Go(func() { st.output(s.Errors, s.Stderr, false) })
+	readers.Go(func() { copyAll(s.Output, s.Terminal) })
+	readers.Go(func() { copyAll(s.Stderr, s.Errors) })
 	readers.Go(st.control)
+	readers.Go(st.emergency)
 	go st.input()
 	go st.commands()
 	status, messages, known := st.wait()
@@ -98,14 +97,18 @@ func (s *Session) Run() (status int, messages []string) {
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.outcome.known {
-		return st.outcome.status, st.outcome.text
+	status, messages = st.outcome.status, st.outcome.text
+	if !st.outcome.known {
+		status, messages = StatusFailure, append(messages, s.Machine.Reason())
 	}
-	messages = append(st.outcome.text, s.Machine.Reason())
-	if text := strings.TrimSpace(string(st.held)); text != "" {
-		messages = append(messages, "it last said: "+text)
+	if status == StatusFailure || s.Verbose {
+		for line := range strings.Lines(string(st.said)) {
+			if line = strings.TrimSpace(line); line != "" {
+				messages = append(messages, "kernel console: "+line)
+			}
+		}
 	}
-	return StatusFailure, messages
+	return status, messages
 }
 
 // wait returns when the machine is gone, or with a known status when it was
@@ -140,56 +143,32 @@ func (st *state) wait() (status int, messages []string, known bool) {
 	}
 }
 
-// output copies a line of the machine to a stream. Until the servers run, the
-// terminal line carries only what the kernel says in an emergency, which is no
-// output of the program: of a machine that never gets so far it is kept.
-func (st *state) output(from net.Conn, to io.Writer, waits bool) {
-	buf := make([]byte, 64<<10)
+// copyAll copies a line of the machine to a stream. When whoever reads the
+// stream went away the machine runs on.
+func copyAll(to io.Writer, from io.Reader) {
+	if _, err := io.Copy(to, from); err != nil {
+		_, _ = io.Copy(io.Discard, from)
+	}
+}
+
+// emergency keeps what is said in an emergency, for when the run fails.
+func (st *state) emergency() {
+	buf := make([]byte, 4096)
 	for {
-		n, err := from.Read(buf)
-		if n > 0 && waits {
-			waits = !st.hasStarted()
+		n, err := st.Emergency.Read(buf)
+		st.mu.Lock()
+		if len(st.said)+n <= saidMaxBytes {
+			st.said = append(st.said, buf[:n]...)
 		}
-		switch {
-		case n > 0 && waits:
-			st.hold(buf[:n])
-		case n > 0:
-			if _, werr := to.Write(buf[:n]); werr != nil {
-				to = io.Discard // whoever read our output went away
-			}
-		}
+		st.mu.Unlock()
 		if err != nil {
 			return
 		}
 	}
 }
 
-// hasStarted waits until the servers run, or the machine has said its last.
-func (st *state) hasStarted() bool {
-	select {
-	case <-st.started:
-		return true
-	case <-st.silent:
-	}
-	select {
-	case <-st.started:
-		return true
-	default:
-		return false
-	}
-}
-
-func (st *state) hold(p []byte) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if len(st.held)+len(p) <= heldOutputMaxBytes {
-		st.held = append(st.held, p...)
-	}
-}
-
 // control reads the lines of root.
 func (st *state) control() {
-	defer close(st.silent)
 	var lines control.Lines
 	buf := make([]byte, 16<<10)
 	for {
@@ -213,8 +192,6 @@ func (st *state) line(line []byte) {
 		return
 	}
 	switch {
-	case m.Started != nil:
-		st.once.Do(func() { close(st.started) })
 	case m.Exit != nil:
 		status := int(m.Exit.Code)
 		if m.Exit.Signal != 0 {

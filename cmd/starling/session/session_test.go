@@ -17,6 +17,7 @@ import (
 type machine struct {
 	t                         *testing.T
 	terminal, control, errors net.Conn
+	emergency                 net.Conn
 	done                      chan struct{}
 	killed                    bool
 }
@@ -32,6 +33,7 @@ func (m *machine) stop() {
 	m.terminal.Close()
 	m.control.Close()
 	m.errors.Close()
+	m.emergency.Close()
 	close(m.done)
 }
 
@@ -54,6 +56,7 @@ func play(t *testing.T, s *Session, script func(m *machine)) (status int, messag
 	s.Terminal, m.terminal = net.Pipe()
 	s.Control, m.control = net.Pipe()
 	s.Errors, m.errors = net.Pipe()
+	s.Emergency, m.emergency = net.Pipe()
 	s.Machine = m
 	var out, errs bytes.Buffer
 	s.Output, s.Stderr = &out, &errs
@@ -104,11 +107,11 @@ func TestEndings(t *testing.T) {
 
 func TestSilentEndIsAFailureWithItsLastWords(t *testing.T) {
 	status, messages, out, _ := play(t, &Session{IsTerminal: true}, func(m *machine) {
-		m.print(m.terminal, "kernel: invariant broken\n")
+		m.print(m.emergency, "invariant broken\n")
 		m.stop()
 	})
 	said := strings.Join(messages, "; ")
-	if status != StatusFailure || out != "" || said != "the reason; it last said: kernel: invariant broken" {
+	if status != StatusFailure || out != "" || said != "the reason; kernel console: invariant broken" {
 		t.Errorf("status %d, %q, output %q", status, said, out)
 	}
 }

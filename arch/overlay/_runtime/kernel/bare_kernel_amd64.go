@@ -8,22 +8,35 @@ func bareOut32(port uint16, v uint32)
 func bareIn8(port uint16) uint8
 func bareHalt()
 
-// COM1 as every PC has it (16550, line status register bit 5: may send).
+// Serial lines as PCs have them (16550, line status register bit 5: may send). The
+// emergency console is COM4 where there is one, else COM1, as in arch/amd64.
 const (
 	bareCOM1      = 0x3f8
-	bareCOM1Line  = bareCOM1 + 5
+	bareCOM4      = 0x2e8
+	bareLine      = 5
+	bareScratch   = 7
 	bareMaySend   = 0x20
 	bareSendTries = 1 << 20
 	bareExitPort  = 0xf4 // isa-debug-exit
 )
 
+// bareConsole is the first port of the emergency console, 0 until it is needed.
+var bareConsole uint16
+
 // bareWrite is the emergency console. A port that does not answer loses bytes
 // but stops nobody.
 func bareWrite(p, n uintptr) {
-	for i := uintptr(0); i < n; i++ {
-		for try := 0; bareIn8(bareCOM1Line)&bareMaySend == 0 && try < bareSendTries; try++ {
+	if bareConsole == 0 {
+		bareConsole = bareCOM1
+		bareOut8(bareCOM4+bareScratch, 0x5a)
+		if bareIn8(bareCOM4+bareScratch) == 0x5a {
+			bareConsole = bareCOM4
 		}
-		bareOut8(bareCOM1, *(*byte)(unsafe.Pointer(p + i)))
+	}
+	for i := uintptr(0); i < n; i++ {
+		for try := 0; bareIn8(bareConsole+bareLine)&bareMaySend == 0 && try < bareSendTries; try++ {
+		}
+		bareOut8(bareConsole, *(*byte)(unsafe.Pointer(p + i)))
 	}
 }
 
