@@ -3,6 +3,7 @@ package syscalls
 import (
 	"golang.org/x/sys/unix"
 
+	"starling/personality/signal"
 	"starling/personality/task"
 	"starling/personality/usermem"
 	"starling/personality/vfs"
@@ -64,7 +65,8 @@ func mayWait(x *vfs.Context, f *vfs.File) bool {
 // raised sends the signal an operation asked for.
 func raised(c *task.Call, x *vfs.Context) {
 	if x.Raise != 0 {
-		c.K.SignalSelf(c.T, x.Raise)
+		// A full queue loses it, as everywhere.
+		_, _ = c.K.SignalThread(c.T, signal.User(int32(x.Raise), signal.SIUser, x.PID, x.Cred.UID))
 		x.Raise = 0
 	}
 }

@@ -122,7 +122,12 @@ func sysPreadv2(c *task.Call) task.Result {
 }
 
 // sysPwritev2 is pwritev2(2).
-func sysPwritev2(c *task.Call) task.Result { return pwritev(c, int64(c.Args[3]), c.Args[5]) }
+func sysPwritev2(c *task.Call) task.Result {
+	if int64(c.Args[3]) == -1 {
+		return writevFlags(c, c.Args[5])
+	}
+	return pwritev(c, int64(c.Args[3]), c.Args[5])
+}
 
 // rwFlags checks the RWF_* flags.
 func rwFlags(x *vfs.Context, flags uint64, write bool) unix.Errno {
@@ -153,6 +158,29 @@ func readvFlags(c *task.Call, flags uint64) task.Result {
 	return readEnd(c, x, f, n, e)
 }
 
+// writevFlags is pwritev2(2) at the position of the file.
+func writevFlags(c *task.Call, flags uint64) task.Result {
+	x := fileContext(c)
+	f := openFile(x, c.Args[0])
+	if f == nil || !f.Writable() {
+		return fail(unix.EBADF)
+	}
+	if e := rwFlags(x, flags, true); e != 0 {
+		return fail(e)
+	}
+	if e := vector(x, c.Args[1], c.Args[2]); e != 0 {
+		return fail(e)
+	}
+	if flags&unix.RWF_APPEND == 0 || !f.Seekable() {
+		return write(c, x, f)
+	}
+	n, e := x.WriteAt(f, &x.IO, 0, true)
+	if n > 0 {
+		f.Pos = f.Inode.Size
+	}
+	return writeEnd(c, x, f, n, e)
+}
+
 func preadv(c *task.Call, off int64, flags uint64) task.Result {
 	x := fileContext(c)
 	f, e := positional(x, c.Args[0], off, false)
@@ -174,24 +202,6 @@ func pwritev(c *task.Call, off int64, flags uint64) task.Result {
 	if e := rwFlags(x, flags, true); e != 0 {
 		return fail(e)
 	}
-	atEnd := flags&unix.RWF_APPEND != 0
-	if off == -1 && flags != 0 || off == -1 && c.Args[5] == 0 && flags == 0 && c.Number == unix.SYS_PWRITEV2 {
-		f := openFile(x, c.Args[0])
-		if f == nil || !f.Writable() {
-			return fail(unix.EBADF)
-		}
-		if e := vector(x, c.Args[1], c.Args[2]); e != 0 {
-			return fail(e)
-		}
-		if !atEnd || !f.Seekable() {
-			return write(c, x, f)
-		}
-		n, e := x.WriteAt(f, &x.IO, 0, true)
-		if n > 0 {
-			f.Pos = f.Inode.Size
-		}
-		return writeEnd(c, x, f, n, e)
-	}
 	f, e := positional(x, c.Args[0], off, true)
 	if e != 0 {
 		return fail(e)
@@ -199,7 +209,7 @@ func pwritev(c *task.Call, off int64, flags uint64) task.Result {
 	if e := vector(x, c.Args[1], c.Args[2]); e != 0 {
 		return fail(e)
 	}
-	n, e := x.WriteAt(f, &x.IO, off, atEnd)
+	n, e := x.WriteAt(f, &x.IO, off, flags&unix.RWF_APPEND != 0)
 	return writeEnd(c, x, f, n, e)
 }
 
