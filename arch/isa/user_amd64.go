@@ -126,3 +126,11 @@ func FPSize(cpu *CPU, head []byte) int { return userabi.FPSize(cpu, head) }
 
 // RestoreFP takes the floating-point state out of an area (MaskFP).
 func RestoreFP(cpu *CPU, f *Frame, area []byte) { userabi.RestoreFP(cpu, f, area) }
+
+// SignalStackNeed is the most a signal frame takes of a stack.
+func SignalStackNeed(cpu *CPU) int { return userabi.SignalStackNeed(cpu) }
+
+// ThreadBase is what a code of arch_prctl(2) does (MaskSegments).
+func ThreadBase(f *Frame, code uint64) (set func(*Frame, uint64), get func(*Frame) uint64, invalid bool) {
+	return userabi.ThreadBase(f, code)
+}

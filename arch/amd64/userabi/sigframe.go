@@ -221,3 +221,8 @@ func RestoreFP(cpu *CPU, f *Frame, area []byte) {
 	put32(x[fxMXCSR:], get32(x[fxMXCSR:])&mxcsrMask)
 	put32(x[fxMXCSRMask:], 0)
 }
+
+// SignalStackNeed is the most a signal frame takes of a stack (AT_MINSIGSTKSZ).
+func SignalStackNeed(cpu *CPU) int {
+	return SignalFrameSize + int(cpu.XSize) + magic2Size + 64 + 16
+}

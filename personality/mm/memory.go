@@ -1,0 +1,131 @@
+package mm
+
+import (
+	"golang.org/x/sys/unix"
+
+	"starling/arch/isa"
+	"starling/ipc"
+	"starling/pager/client"
+)
+
+// Span implements usermem.Memory. The hot path sends no message.
+func (s *Space) Span(va uint64, n int, access ipc.Access) ([]byte, unix.Errno) {
+	if p, e := s.m.Pager.SpacePage(s.Pager, va); p != nil && e.Allows(access) && va < isa.TaskSize {
+		off := int(va & pageMask)
+		return p[off:min(pageSize, off+n)], 0
+	}
+	return s.resolve(va, n, access)
+}
+
+// populateAhead bounds how many pages a long copy makes present with one message.
+const populateAhead = 32
+
+// resolve makes the page of va present, or says EFAULT.
+func (s *Space) resolve(va uint64, n int, access ipc.Access) ([]byte, unix.Errno) {
+	if va >= isa.TaskSize {
+		return nil, unix.EFAULT
+	}
+	off := int(va & pageMask)
+	grown := false
+again:
+	if pages := (uint64(off) + uint64(n) + pageMask) >> pageShift; pages > 1 {
+		first := va &^ pageMask
+		pages = min(pages, populateAhead, (isa.TaskSize-first)>>pageShift)
+		s.m.Pager.Populate(s.Pager, first, pages, access)
+		if p, e := s.m.Pager.SpacePage(s.Pager, va); p != nil && e.Allows(access) {
+			return p[off:min(pageSize, off+n)], 0
+		}
+	}
+	e, class, st := s.m.Pager.Resolve(s.Pager, va, access, false)
+	switch {
+	case st == client.OK:
+		if p := s.m.Pager.PageAt(e); p != nil {
+			return p[off:min(pageSize, off+n)], 0
+		}
+		return nil, unix.EFAULT
+	case st == client.Fault && class == ipc.FaultOutOfMemory, st == client.NoMemory:
+		return nil, unix.ENOMEM
+	case class == ipc.FaultNotMapped && !grown && s.Grow(va, ^uint64(0)):
+		grown = true
+		goto again
+	}
+	return nil, unix.EFAULT
+}
+
+// Forced is the memory of the space as a debugger reaches it: rights of regions do not
+// count, and stores to private regions get a copy of their own
+// (/proc/PID/mem, ptrace(2)).
+type Forced struct{ S *Space }
+
+// Span implements usermem.Memory.
+func (f Forced) Span(va uint64, n int, access ipc.Access) ([]byte, unix.Errno) {
+	s := f.S
+	if va >= isa.TaskSize {
+		return nil, unix.EIO
+	}
+	r := s.Find(va)
+	if r == nil || r.Flags&VVar != 0 {
+		return nil, unix.EIO
+	}
+	if access&ipc.Write == 0 && r.May&ipc.Read == 0 || access&ipc.Write != 0 && r.Flags&Shared != 0 && r.Access&ipc.Write == 0 {
+		return nil, unix.EIO
+	}
+	off := int(va & pageMask)
+	if p, e := s.m.Pager.SpacePage(s.Pager, va); p != nil && e.Allows(access) {
+		return p[off:min(pageSize, off+n)], 0
+	}
+	e, _, st := s.m.Pager.Resolve(s.Pager, va, access, true)
+	if st == client.NoMemory {
+		return nil, unix.ENOMEM
+	}
+	if st != client.OK {
+		return nil, unix.EIO
+	}
+	p := s.m.Pager.PageAt(e)
+	if p == nil {
+		return nil, unix.EIO
+	}
+	return p[off:min(pageSize, off+n)], 0
+}
+
+// guardGap stays free below a region that grows down (stack_guard_gap, 256 pages).
+const guardGap = 256 * pageSize
+
+// Grow extends the region above va downwards to va if it is one that grows and the
+// limit (RLIMIT_STACK in bytes) allows it. It reports whether the fault is to be tried again.
+func (s *Space) Grow(va uint64, limit uint64) bool {
+	if va >= isa.TaskSize || va < isa.MinimumAddress {
+		return false
+	}
+	i := s.after(va)
+	if i == len(s.regions) {
+		return false
+	}
+	r := &s.regions[i]
+	if r.Start <= va || r.Flags&GrowsDown == 0 {
+		return false
+	}
+	start := va &^ pageMask
+	if r.End-start > min(limit, s.growLimit()) {
+		return false
+	}
+	if i > 0 {
+		below := &s.regions[i-1]
+		if below.Access != 0 && below.Flags&GrowsDown == 0 && start-below.End < guardGap || below.End > start {
+			return false
+		}
+	}
+	pages := (r.Start - start) >> pageShift
+	st := s.m.Pager.Map(s.Pager, client.Region{Address: start, Pages: pages, Access: hardware(r.Access), Flags: client.Keep})
+	if st != client.OK {
+		return false
+	}
+	r.Start = start
+	s.total += pages
+	s.peak = max(s.peak, s.total)
+	return true
+}
+
+// growLimit is how far a stack may grow when the caller has no limit at hand: to the
+// highest address maps go to.
+func (s *Space) growLimit() uint64 { return isa.StackTop - s.mapBase }

@@ -1,0 +1,208 @@
+package mm
+
+import (
+	"sort"
+
+	"starling/arch/isa"
+	"starling/ipc"
+	"starling/pager/client"
+	"starling/personality/vfs"
+)
+
+const (
+	pageSize  = isa.PageSize
+	pageShift = 12
+	pageMask  = pageSize - 1
+)
+
+// Flags of a region.
+type Flags uint32
+
+const (
+	// Shared: MAP_SHARED.
+	Shared Flags = 1 << iota
+	// GrowsDown: a fault right below it extends it (MAP_GROWSDOWN, the stack).
+	GrowsDown
+	// Stack is the stack of the first thread.
+	Stack
+	// VDSO and VVar are the pages of vdso(7).
+	VDSO
+	VVar
+	// Locked: mlock(2).
+	Locked
+	// NoFork: MADV_DONTFORK.
+	NoFork
+	// Wipe: MADV_WIPEONFORK.
+	Wipe
+	// NoDump: MADV_DONTDUMP.
+	NoDump
+	// NoReserve: MAP_NORESERVE.
+	NoReserve
+	// Sequential and Random: posix_madvise(3).
+	Sequential
+	Random
+	// AnonymousShared: the object is one of our own, without a file.
+	AnonymousShared
+)
+
+// special regions are neither moved nor merged.
+const special = Stack | VDSO | VVar
+
+// Region is a piece of an address space with one set of properties.
+type Region struct {
+	Start, End uint64
+	Access     ipc.Access // PROT_*: the bits are the same
+	May        ipc.Access // what mprotect(2) may allow
+	Flags      Flags
+	File       *vfs.File // nil: anonymous; the region holds a reference
+	Object     client.Object
+	Offset     uint64 // of Start in the file or object, in bytes
+}
+
+// Len is the length in bytes.
+func (r *Region) Len() uint64 { return r.End - r.Start }
+
+func (r *Region) pages() uint64 { return (r.End - r.Start) >> pageShift }
+
+// Anonymous reports whether the region is private memory that starts as zeros.
+func (r *Region) Anonymous() bool { return r.Object == 0 }
+
+// offsetAt is the offset of an address of the region.
+func (r *Region) offsetAt(va uint64) uint64 {
+	if r.Object == 0 && r.File == nil {
+		return 0
+	}
+	return r.Offset + va - r.Start
+}
+
+// continues reports whether b, right behind a, can be one region with it.
+func (a *Region) continues(b *Region) bool {
+	return a.End == b.Start && a.Access == b.Access && a.May == b.May && a.Flags == b.Flags &&
+		a.File == b.File && a.Object == b.Object && a.Flags&special == 0 &&
+		b.Offset == a.offsetAt(a.End)
+}
+
+// hardware is what the pager is told: what may be written or executed can be
+// read, as the page tables have it.
+func hardware(access ipc.Access) ipc.Access {
+	if access != 0 {
+		access |= ipc.Read
+	}
+	return access
+}
+
+// after is the index of the first region that ends above va.
+func (s *Space) after(va uint64) int {
+	return sort.Search(len(s.regions), func(i int) bool { return s.regions[i].End > va })
+}
+
+// Find returns the region that contains va, or nil. Valid until the next change.
+func (s *Space) Find(va uint64) *Region {
+	if i := s.after(va); i < len(s.regions) && s.regions[i].Start <= va {
+		return &s.regions[i]
+	}
+	return nil
+}
+
+// Regions is the book in order of addresses. Read-only, valid until the next change.
+func (s *Space) Regions() []Region { return s.regions }
+
+// split makes va a boundary between regions.
+func (s *Space) split(va uint64) {
+	i := s.after(va)
+	if i == len(s.regions) || s.regions[i].Start >= va {
+		return
+	}
+	r := s.regions[i]
+	high := r
+	high.Offset = r.offsetAt(va)
+	high.Start = va
+	if high.File != nil {
+		high.File.Get()
+	}
+	s.regions = append(s.regions, Region{})
+	copy(s.regions[i+2:], s.regions[i+1:])
+	s.regions[i].End = va
+	s.regions[i+1] = high
+}
+
+// clearRange removes what the book has in [start, end).
+func (s *Space) clearRange(start, end uint64) {
+	s.split(start)
+	s.split(end)
+	i := s.after(start)
+	j := i
+	for j < len(s.regions) && s.regions[j].Start < end {
+		s.total -= s.regions[j].pages()
+		if s.regions[j].Flags&Locked != 0 {
+			s.locked -= s.regions[j].pages()
+		}
+		s.release(&s.regions[j])
+		j++
+	}
+	s.regions = append(s.regions[:i], s.regions[j:]...)
+}
+
+func (s *Space) release(r *Region) {
+	if r.File != nil {
+		s.m.VFS.Put(r.File)
+		r.File = nil
+	}
+}
+
+// insert adds a region to a free place and merges it with its neighbours. The
+// region's reference to its file goes to the book.
+func (s *Space) insert(r Region) {
+	s.total += r.pages()
+	s.peak = max(s.peak, s.total)
+	if r.Flags&Locked != 0 {
+		s.locked += r.pages()
+	}
+	i := s.after(r.Start)
+	if i > 0 && s.regions[i-1].continues(&r) {
+		s.regions[i-1].End = r.End
+		s.release(&r)
+		s.mergeAt(i - 1)
+		return
+	}
+	s.regions = append(s.regions, Region{})
+	copy(s.regions[i+1:], s.regions[i:])
+	s.regions[i] = r
+	s.mergeAt(i)
+}
+
+// mergeAt joins region i with the one behind it if they are alike.
+func (s *Space) mergeAt(i int) {
+	if i < 0 || i+1 >= len(s.regions) || !s.regions[i].continues(&s.regions[i+1]) {
+		return
+	}
+	s.regions[i].End = s.regions[i+1].End
+	s.release(&s.regions[i+1])
+	s.regions = append(s.regions[:i+1], s.regions[i+2:]...)
+}
+
+// mergeRange joins what can be joined around [start, end] after properties changed.
+func (s *Space) mergeRange(start, end uint64) {
+	i := s.after(start)
+	if i > 0 {
+		i--
+	}
+	for i+1 < len(s.regions) && s.regions[i].Start <= end {
+		n := len(s.regions)
+		s.mergeAt(i)
+		if len(s.regions) == n {
+			i++
+		}
+	}
+}
+
+// covered reports whether [start, end) has no hole.
+func (s *Space) covered(start, end uint64) bool {
+	for i := s.after(start); start < end; i++ {
+		if i == len(s.regions) || s.regions[i].Start > start {
+			return false
+		}
+		start = s.regions[i].End
+	}
+	return true
+}

@@ -1,0 +1,198 @@
+package task
+
+import (
+	"math/rand/v2"
+	"unsafe"
+
+	"starling/arch/isa"
+	"starling/ipc"
+	"starling/pager/client"
+	"starling/personality/clock"
+	"starling/personality/mm"
+	"starling/personality/vfs"
+	"starling/personality/wait"
+)
+
+// TableSize is how many system call numbers the table has room for.
+const TableSize = 512
+
+// Config is what the core is given at start.
+type Config struct {
+	Transport ipc.Transport
+	// Endpoint is the personality's own: where its threads trap to.
+	Endpoint ipc.Handle
+	// PagerWire is the capability of the pager's endpoint: where its threads fault to.
+	PagerWire ipc.Handle
+	Pager     *client.Client
+	// Frames is the memory of the frames area, FrameBase where it is mapped, FrameSlots
+	// how many pages it has. It bounds the number of threads.
+	Frames     ipc.Handle
+	FrameBase  unsafe.Pointer
+	FrameSlots int
+
+	CPU  isa.CPU
+	Seed [2]uint64
+	// WallTime is CLOCK_REALTIME at boot in ns since 1970.
+	WallTime int64
+	// Randomize: address space layout randomisation, from the seed.
+	Randomize bool
+}
+
+// Core is the state of all processes and threads, and the way to everything else.
+type Core struct {
+	Config
+	Waits *wait.Table
+	VFS   *vfs.VFS
+	FileModules
+	Clock *clock.Clock
+	MM    *mm.Manager
+	// Table has the handlers by number; nil: the call does not exist.
+	Table [TableSize]Handler
+	// Interrupted, by number, is what a call blocked with RestartBlock does when a signal
+	// ends it: nanosleep reports the time that is left. It gets and returns the result.
+	Interrupted [TableSize]func(c *Call, r Result) Result
+	// NameOf names system calls, for reports.
+	NameOf func(number int32) string
+
+	// Hostname and Domainname are uname(2)'s.
+	Hostname, Domainname string
+	// Missing counts the calls that do not exist, by number.
+	Missing map[int32]uint32
+
+	// Init is process 1, which adopts orphans and never runs; Program is the first
+	// program, whose end is the end of the run.
+	Init, Program *Process
+	// OnExit is called when Program has ended, with its wait status.
+	OnExit func(status int32)
+
+	// Terminal tells the terminals of a session's end and of processes that leave.
+	Terminal TerminalHooks
+
+	// TimerFD, TerminalTimer and ClockSet are told what the clock tells (clock.Sink).
+	TimerFD, TerminalTimer func(id uint64)
+	ClockSet               func()
+
+	slots     []*Thread // by frame slot, which is the badge
+	freeSlots []uint32  // last freed first
+	processes []*Process
+	pids      map[int32]*pidEntry
+	lastPID   int32
+	nextID    uint64
+	rng       *rand.PCG
+
+	ready       []*Thread // to be stepped before the event is done
+	armed       int64     // deadline set at the transport, 0: none
+	context     vfs.Context
+	futexes     map[futexKey]*futexQueue
+	spareQueues []*futexQueue
+	order       uint64 // counts what must stay in order: futex waits, births
+	forks       uint64
+	scratch     []byte // of signal frames
+	sigframe    isa.SignalFrame
+	pending     map[uint32]uint64 // queued signals by user, for RLIMIT_SIGPENDING
+
+	loads  [3]uint64
+	loadAt int64
+
+	exited     bool
+	exitStatus int32
+	switches   uint64
+	lastRun    *Thread
+}
+
+// TerminalHooks is what terminals want to know of sessions. Package tty implements it.
+type TerminalHooks interface {
+	// SessionEnded: the leader of a session with terminal id has exited.
+	SessionEnded(session int32, terminal uint64)
+	// Foreground is the foreground process group of a terminal, 0 if none.
+	Foreground(terminal uint64) int32
+}
+
+// New makes a core without processes.
+func New(cfg Config) *Core {
+	k := &Core{
+		Config:   cfg,
+		Waits:    wait.NewTable(),
+		Missing:  map[int32]uint32{},
+		Hostname: "starling", Domainname: "(none)",
+		pids:    map[int32]*pidEntry{},
+		futexes: map[futexKey]*futexQueue{},
+		pending: map[uint32]uint64{},
+		rng:     rand.NewPCG(cfg.Seed[0], cfg.Seed[1]),
+		slots:   make([]*Thread, cfg.FrameSlots),
+		scratch: make([]byte, isa.MaximumSignalFrame),
+	}
+	for i := cfg.FrameSlots - 1; i >= 1; i-- { // slot 0 is never used: wait.Thread 0 stays free
+		k.freeSlots = append(k.freeSlots, uint32(i))
+	}
+	k.Clock = clock.New(cfg.WallTime, (*timers)(k))
+	k.VFS = vfs.New(k, k.Waits)
+	k.VFS.RegisterKind(vfs.KindPidFD, pidKind{k})
+	k.MM = &mm.Manager{Transport: cfg.Transport, Pager: cfg.Pager, VFS: k.VFS, Random: k.random, NewID: k.NewID}
+	return k
+}
+
+// Now is the time of the event being handled, in ns since boot.
+func (k *Core) Now() int64 { return k.Clock.Now() }
+
+// WallNow is CLOCK_REALTIME of the same moment, in ns since 1970.
+func (k *Core) WallNow() int64 { return k.Clock.WallNow() }
+
+// NewID draws from the one counter of object ids.
+func (k *Core) NewID() uint64 {
+	k.nextID++
+	return k.nextID
+}
+
+// Rand fills b with bytes from the seed.
+func (k *Core) Rand(b []byte) {
+	for len(b) > 0 {
+		v := k.rng.Uint64()
+		for i := 0; i < 8 && len(b) > 0; i++ {
+			b[0] = byte(v)
+			v >>= 8
+			b = b[1:]
+		}
+	}
+}
+
+// random draws a number below n, which is not 0.
+func (k *Core) random(n uint64) uint64 { return k.rng.Uint64() % n }
+
+// frameOf is the frame of a slot.
+func (k *Core) frameOf(slot uint32) *isa.Frame {
+	return (*isa.Frame)(unsafe.Add(k.FrameBase, uintptr(slot)*ipc.PageSize))
+}
+
+// Processes is every process that has not been waited for, in the order of birth.
+func (k *Core) Processes() []*Process { return k.processes }
+
+// Forks is how many processes and threads have been made since boot.
+func (k *Core) Forks() uint64 { return k.forks }
+
+// RunnableThreads counts threads that are in user mode or ready to be.
+func (k *Core) RunnableThreads() (running, all int) {
+	for _, p := range k.processes {
+		for _, t := range p.threads {
+			all++
+			if t.Run == Running {
+				running++
+			}
+		}
+	}
+	return running, all
+}
+
+// FileContext fills the one vfs.Context for a thread. It is good until the next call.
+func (k *Core) FileContext(t *Thread) *vfs.Context {
+	c := &k.context
+	p := t.Proc
+	*c = vfs.Context{
+		V: k.VFS, Cred: t.Cred, FS: t.FS, Files: t.Files, Task: t, PID: p.Pid, TID: t.Tid,
+		FileSizeLimit: p.Limits[rlimitFSize].Cur, OpenLimit: p.Limits[rlimitNoFile].Cur,
+	}
+	if t.MM != nil {
+		c.Mem = t.MM
+	}
+	return c
+}

@@ -1,0 +1,340 @@
+package task
+
+import (
+	"golang.org/x/sys/unix"
+
+	"starling/arch/isa"
+	"starling/ipc"
+	"starling/personality/signal"
+)
+
+// Handle is one event of the kernel, to its end: when it returns every thread rests.
+func (k *Core) Handle(ev *ipc.Event) {
+	k.Clock.SetNow(ev.Time)
+	switch ev.Kind {
+	case ipc.EventSyscall:
+		if t := k.arrived(ev); t != nil {
+			k.syscall(t)
+		}
+	case ipc.EventFault:
+		if t := k.arrived(ev); t != nil {
+			k.fault(t, ev)
+		}
+	case ipc.EventException:
+		if t := k.arrived(ev); t != nil {
+			k.exception(t, ev)
+		}
+	case ipc.EventReport:
+		if t := k.arrived(ev); t != nil {
+			t.become(Leaving)
+			k.run(t)
+		}
+	case ipc.EventTimer:
+		k.armed = 0
+	}
+	k.Settle()
+}
+
+// arrived finds the thread of an event and takes its token; nil when it is stale.
+func (k *Core) arrived(ev *ipc.Event) *Thread {
+	if ev.Badge >= uint64(len(k.slots)) {
+		return nil
+	}
+	t := k.slots[ev.Badge]
+	if t == nil || t.token.Thread != ev.Token.Thread || t.token.Generation != ev.Token.Generation || t.Run != Running {
+		return nil
+	}
+	t.token = ev.Token
+	user := t.OldUserTime + t.frame.Event.UserTime
+	if k.lastRun == t {
+		// Nobody ran in between: what is not user time since the last event was spent
+		// for this thread in the kernel and in servers.
+		t.SystemTime += max(0, ev.Time-t.lastEvent-(user-t.UserTime))
+	} else {
+		k.lastRun = t
+		k.switches++
+	}
+	t.lastEvent = ev.Time
+	t.UserTime = user
+	return t
+}
+
+// syscall runs a system call. The way of a call that does not block and of which
+// nobody wants to know is short.
+func (k *Core) syscall(t *Thread) {
+	number := isa.Number(t.frame)
+	t.Number = number
+	c := &t.call
+	isa.Arguments(t.frame, &c.Args)
+	c.Again, c.TimedOut = false, false
+	if number != unix.SYS_RESTART_SYSCALL {
+		*c.State = zeroCall
+	}
+	var h Handler
+	if uint32(number) < TableSize {
+		h = k.Table[number]
+	}
+	if h == nil {
+		k.Missing[number]++
+		h = missing
+	}
+	t.Run = Calling
+	r := h(c)
+	if r > NoReturn && t.attention == 0 {
+		isa.SetResult(t.frame, int64(r))
+		t.Run = Running
+		mask := t.changed | ipc.MaskResult
+		t.changed = 0
+		k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
+		return
+	}
+	k.called(t, r)
+	k.run(t)
+}
+
+func missing(*Call) Result { return Err(unix.ENOSYS) }
+
+// called is what follows a handler: the thread waits, leaves, or is no more.
+func (k *Core) called(t *Thread, r Result) {
+	switch {
+	case t.Run != Calling:
+		// The call ended the thread.
+	case r == Blocked:
+		t.become(Waiting)
+		if t.Deadline != 0 {
+			k.Clock.Set(&t.timer, t.Deadline)
+		}
+		if t.interruptible() {
+			k.interrupt(t)
+		}
+	default:
+		if r != NoReturn {
+			k.setResult(t, r)
+		}
+		t.become(Leaving)
+	}
+}
+
+// setResult puts the result of a call in its register. A temporary mask ends with the call
+// unless a signal did end it.
+func (k *Core) setResult(t *Thread, r Result) {
+	isa.SetResult(t.frame, int64(r))
+	t.Change(ipc.MaskResult)
+	if t.RestoreMask && r != Err(unix.EINTR) && !isRestart(r) {
+		t.restoreMask()
+	}
+}
+
+// again runs a blocked call's handler once more.
+func (k *Core) again(t *Thread) {
+	c := &t.call
+	k.unblock(t)
+	c.Again, c.TimedOut = true, t.timedOut
+	t.woken, t.timedOut = false, false
+	number := t.Number
+	if number == unix.SYS_RESTART_SYSCALL {
+		number = t.RestartNumber
+	}
+	isa.Arguments(t.frame, &c.Args)
+	t.become(Calling)
+	k.called(t, k.Table[number](c))
+}
+
+// unblock forgets what a thread waited for.
+func (k *Core) unblock(t *Thread) {
+	for _, w := range t.waits {
+		k.Waits.Remove(w.id, t.WaitNumber())
+	}
+	t.waits = t.waits[:0]
+	if t.timer.Armed() {
+		k.Clock.Stop(&t.timer)
+	}
+	if t.Deadline != 0 {
+		t.Deadline = 0
+	}
+	if t.futex.queued() {
+		k.futexForget(t)
+	}
+}
+
+// interruptible reports whether the blocked call has to end now. The parent in a
+// vfork(2) waits for its child whatever comes, short of its end.
+func (t *Thread) interruptible() bool {
+	if t.VforkChild != 0 {
+		return t.attention&AttendExit != 0
+	}
+	return t.attention&(AttendSignals|AttendStop|AttendExit) != 0
+}
+
+// interrupt ends a blocked call because of a signal, a stop or the end of the thread.
+func (k *Core) interrupt(t *Thread) {
+	r := -Result(t.ThreadT.Restart)
+	if done := t.state.Done; done > 0 {
+		r = Result(done)
+	}
+	if t.ThreadT.Restart == uint16(RestartBlock) {
+		t.RestartNumber = t.Number
+		if t.Number == unix.SYS_RESTART_SYSCALL {
+			t.RestartNumber = t.restartedNumber()
+		}
+		if report := k.Interrupted[t.RestartNumber]; report != nil && r < 0 {
+			r = report(&t.call, r)
+		}
+	}
+	k.unblock(t)
+	t.woken, t.timedOut = false, false
+	k.setResult(t, r)
+	t.become(Leaving)
+}
+
+// run steps a thread until it rests.
+func (k *Core) run(t *Thread) {
+	for {
+		switch t.Run {
+		case Leaving:
+			k.leave(t)
+		case Exiting:
+			k.exitThread(t)
+		default:
+			return
+		}
+	}
+}
+
+// enqueue puts a thread on the list of those to be looked at before the event is done.
+func (k *Core) enqueue(t *Thread) {
+	if !t.queued {
+		t.queued = true
+		k.ready = append(k.ready, t)
+	}
+}
+
+// Settle brings everything that an event set off to rest: threads that were woken
+// or signalled, and deadlines that passed. Handle does it; whoever changes something
+// outside of Handle calls it.
+func (k *Core) Settle() {
+	k.sampleLoad()
+	for {
+		if e := k.Clock.Earliest(); e != 0 && e <= k.Now() {
+			k.Clock.Advance(k.Now())
+		}
+		for {
+			n, ok := k.Waits.Woken()
+			if !ok {
+				break
+			}
+			if t := k.slots[n]; t != nil && t.Run == Waiting {
+				t.woken = true
+				k.enqueue(t)
+			}
+		}
+		if len(k.ready) == 0 {
+			break
+		}
+		for i := 0; i < len(k.ready); i++ {
+			t := k.ready[i]
+			t.queued = false
+			k.attend(t)
+		}
+		k.ready = k.ready[:0]
+	}
+	if e := k.Clock.Earliest(); e != 0 && (k.armed == 0 || e < k.armed) {
+		// A deadline that went away stays armed: the event finds nothing to do.
+		k.armed = e
+		k.Transport.TimerSet(k.Endpoint, e)
+	}
+}
+
+// attend looks at a thread from the ready list.
+func (k *Core) attend(t *Thread) {
+	switch t.Run {
+	case Waiting:
+		if t.woken || t.timedOut {
+			k.again(t)
+		} else if t.interruptible() {
+			k.interrupt(t)
+		}
+	case Stopped:
+		if t.attention&AttendExit != 0 {
+			t.stop = Stop{}
+			t.become(Exiting)
+		} else if t.stop.Reason == StopGroup && t.Proc.Stop == byte(NoGroupStop) {
+			t.become(t.letGo())
+		}
+	case Running:
+		if t.attention&AttendExit != 0 {
+			t.become(Exiting)
+		}
+	}
+	k.run(t)
+}
+
+// notice makes a thread look at its attention: a blocked call is interrupted, a running
+// program recalled.
+func (k *Core) notice(t *Thread) {
+	switch t.Run {
+	case Waiting, Stopped:
+		k.enqueue(t)
+	case Running:
+		if t.attention&AttendExit != 0 {
+			k.enqueue(t)
+		} else {
+			k.Transport.ThreadRecall(ipc.Handle(t.Handle))
+		}
+	}
+}
+
+// resume sends a thread back to user mode.
+func (k *Core) resume(t *Thread) {
+	t.become(Running)
+	mask := t.changed
+	t.changed = 0
+	if t.Fresh {
+		t.Fresh = false
+		k.Transport.ThreadStart(ipc.Handle(t.Handle), mask, 0, 0)
+		return
+	}
+	k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
+}
+
+// fault is a page fault that the pager could not resolve.
+func (k *Core) fault(t *Thread, ev *ipc.Event) {
+	t.become(Leaving)
+	switch ev.Class {
+	case ipc.FaultNotMapped:
+		if t.MM.Grow(ev.Address, t.Proc.Limits[rlimitStack].Cur) {
+			t.MinorFaults++
+			break
+		}
+		k.faultSignal(t, ev, signal.Fault(int32(unix.SIGSEGV), signal.SegvMapErr, ev.Address))
+	case ipc.FaultPastEnd:
+		k.faultSignal(t, ev, signal.Fault(int32(unix.SIGBUS), signal.BusAdrErr, ev.Address))
+	case ipc.FaultOutOfMemory:
+		k.outOfMemory(t)
+	default:
+		k.faultSignal(t, ev, signal.Fault(int32(unix.SIGSEGV), signal.SegvAccErr, ev.Address))
+	}
+	k.run(t)
+}
+
+func (k *Core) faultSignal(t *Thread, ev *ipc.Event, i signal.Info) {
+	f := isa.PageFault(ev.Address, ev.Class == ipc.FaultNotAllowed, ev.Access&ipc.Write != 0, ev.Access&ipc.Execute != 0)
+	t.FaultAddress, t.FaultError, t.FaultVector = f.Address, f.Error, f.Vector
+	k.Force(t, i)
+}
+
+// exception is any other exception of a program.
+func (k *Core) exception(t *Thread, ev *ipc.Event) {
+	t.become(Leaving)
+	if isa.NeedsFP(ev.Vector) {
+		k.Transport.ThreadSync(ipc.Handle(t.Handle), ipc.MaskFP)
+	}
+	s := isa.Exception(t.frame, ev.Vector)
+	t.FaultError, t.FaultVector = ev.Error, uint64(ev.Vector)
+	i := signal.Info{Signo: s.Number, Code: s.Code}
+	if s.AtIP {
+		i.Payload[0] = isa.IP(t.frame)
+	}
+	k.Force(t, i)
+	k.run(t)
+}

@@ -1,0 +1,284 @@
+package task
+
+import (
+	"golang.org/x/sys/unix"
+
+	"starling/arch/isa"
+	"starling/ipc"
+	"starling/personality/signal"
+	"starling/personality/usermem"
+)
+
+// leave brings a thread back to user mode: stops, then signals one after the other,
+// then the decision about an interrupted call. The order is that of
+// Linux's exit_to_user_mode_loop.
+func (k *Core) leave(t *Thread) {
+	for t.attention&(AttendExit|AttendStop|AttendSignals) != 0 {
+		switch {
+		case t.attention&AttendExit != 0:
+			t.become(Exiting)
+			return
+		case t.attention&AttendStop != 0:
+			k.joinGroupStop(t)
+			return
+		}
+		i := k.take(t)
+		if i.Signo == 0 {
+			t.recalculate()
+			continue
+		}
+		if !k.deliver(t, &i) {
+			return
+		}
+	}
+	k.restartPlain(t)
+	if t.RestoreMask {
+		t.restoreMask()
+		if t.attention&AttendSignals != 0 {
+			k.leave(t)
+			return
+		}
+	}
+	k.resume(t)
+}
+
+// take removes the signal to be delivered next: thread-directed before process-directed,
+// what an instruction caused before all.
+func (k *Core) take(t *Thread) signal.Info {
+	mask := t.Blocked()
+	own, shared := t.Signals.Pending&^mask, t.Proc.Signals.Pending&^mask
+	var i signal.Info
+	switch {
+	case own&signal.Synchronous != 0 || own != 0 && shared&signal.Synchronous == 0:
+		i = t.Signals.Take(mask)
+	case shared != 0:
+		i = t.Proc.Signals.Take(mask)
+	case own != 0:
+		i = t.Signals.Take(mask)
+	}
+	t.recalculate()
+	if i.Signo != 0 {
+		k.taken(t, &i)
+	}
+	return i
+}
+
+// recalculate keeps AttendSignals true to the pending signals.
+func (t *Thread) recalculate() {
+	if (t.Signals.Pending|t.Proc.Signals.Pending)&^t.Blocked() != 0 {
+		t.attention |= AttendSignals
+	} else {
+		t.attention &^= AttendSignals
+	}
+}
+
+// setMask changes the signal mask. SIGKILL and SIGSTOP cannot be blocked.
+func (t *Thread) setMask(m signal.Set) {
+	t.Mask = uint64(m &^ signal.Unblockable)
+	t.recalculate()
+}
+
+// SetMask changes the signal mask of a thread (sigprocmask(2)). Signals of the process
+// that it now blocks may be taken by another thread.
+func (k *Core) SetMask(t *Thread, m signal.Set) {
+	blockedNow := m &^ t.Blocked()
+	t.setMask(m)
+	if left := t.Proc.Signals.Pending & blockedNow; left != 0 && len(t.Proc.threads) > 1 {
+		k.retarget(t, left)
+	}
+}
+
+func (t *Thread) setTemporaryMask(m uint64) {
+	if !t.RestoreMask {
+		t.SavedMask, t.RestoreMask = t.Mask, true
+	}
+	t.setMask(signal.Set(m))
+}
+
+func (t *Thread) restoreMask() {
+	t.RestoreMask = false
+	t.setMask(signal.Set(t.SavedMask))
+}
+
+// deliver acts on a signal that was taken. It reports whether the thread goes on
+// leaving; if not, it is in another state now.
+func (k *Core) deliver(t *Thread, i *signal.Info) bool {
+	a := t.Handlers.Of(i.Signo)
+	switch a.Handler {
+	case signal.Ign:
+		return true
+	case signal.Dfl:
+		return k.deliverDefault(t, i)
+	}
+	act := *a
+	if act.Flags&signal.ResetHand != 0 {
+		a.Handler = signal.Dfl
+	}
+	k.restartHandled(t, &act)
+	if !k.pushFrame(t, i, &act) {
+		// The handler cannot run: SIGSEGV instead, which kills if it was that signal.
+		t.RestoreMask = false
+		if i.Signo == int32(unix.SIGSEGV) {
+			t.Handlers.Of(i.Signo).Handler = signal.Dfl
+		}
+		k.Force(t, signal.Kernel(int32(unix.SIGSEGV)))
+		return true
+	}
+	t.RestoreMask = false
+	m := t.Blocked() | signal.Set(act.Mask)
+	if act.Flags&signal.NoDefer == 0 {
+		m |= signal.Bit(i.Signo)
+	}
+	k.SetMask(t, m)
+	return true
+}
+
+// deliverDefault is signal(7)'s default action.
+func (k *Core) deliverDefault(t *Thread, i *signal.Info) bool {
+	p := t.Proc
+	switch signal.DefaultOf(i.Signo) {
+	case signal.Ignore, signal.Continue:
+		return true
+	case signal.Stop:
+		if i.Signo != int32(unix.SIGSTOP) && k.GroupOrphaned(p.Group) {
+			return true
+		}
+		k.startGroupStop(p, i.Signo)
+		return true
+	}
+	if p == k.Init {
+		return true
+	}
+	k.endProcess(p, i.Signo&0x7f)
+	t.become(Exiting)
+	return false
+}
+
+// pushFrame writes the signal frame and points the thread at its handler. False
+// when the frame cannot be written.
+func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
+	f := t.frame
+	if a.Flags&signal.Restorer == 0 {
+		return false // the instruction set has no other way back
+	}
+	if !t.Fresh {
+		k.Transport.ThreadSync(ipc.Handle(t.Handle), ipc.MaskFP)
+	}
+	s := &k.sigframe
+	s.Signal, s.Handler, s.Restorer = i.Signo, a.Handler, a.Restorer
+	s.Mask = t.Mask
+	if t.RestoreMask {
+		s.Mask = t.SavedMask
+	}
+	s.Alt = isa.AltStack{Base: t.AltBase, Size: t.AltSize, Flags: t.AltFlags&altDisarm | t.altState(isa.SP(f))}
+	s.Fault = isa.Fault{Address: t.FaultAddress, Error: t.FaultError, Vector: t.FaultVector}
+	i.Put(&s.Info)
+
+	sp := isa.BelowRedZone(isa.SP(f))
+	onAlt := t.onAltStack(isa.SP(f))
+	if a.Flags&signal.OnStack != 0 && t.altState(isa.SP(f)) == 0 {
+		sp, onAlt = t.AltBase+t.AltSize, true
+	}
+	at, fp := isa.PlaceSignal(&k.CPU, sp)
+	if at > sp || onAlt && (at < t.AltBase || at-t.AltBase >= t.AltSize) {
+		return false
+	}
+	n := isa.BuildSignal(&k.CPU, f, s, at, fp, k.scratch)
+	if _, e := usermem.CopyOut(t.MM, at, k.scratch[:n]); e != 0 {
+		return false
+	}
+	isa.EnterHandler(f, s, at)
+	t.Change(ipc.MaskGeneral | ipc.MaskControl)
+	if t.AltFlags&altDisarm != 0 {
+		t.AltBase, t.AltSize, t.AltFlags = 0, 0, ssDisable
+	}
+	return true
+}
+
+// SS_ONSTACK and SS_DISABLE of sigaltstack(2).
+const (
+	ssOnStack = 1
+	ssDisable = 2
+)
+
+// altDisarm is SS_AUTODISARM of sigaltstack(2).
+const altDisarm = -1 << 31
+
+// onAltStack reports whether sp is on the alternate stack. With SS_AUTODISARM it never
+// counts as that.
+func (t *Thread) onAltStack(sp uint64) bool {
+	return t.AltFlags&altDisarm == 0 && t.AltSize != 0 && sp > t.AltBase && sp-t.AltBase <= t.AltSize
+}
+
+// altState is the SS_ONSTACK and SS_DISABLE of the moment.
+func (t *Thread) altState(sp uint64) int32 {
+	switch {
+	case t.AltSize == 0:
+		return ssDisable
+	case t.onAltStack(sp):
+		return ssOnStack
+	}
+	return 0
+}
+
+// AltStack is sigaltstack(2)'s old value.
+func (t *Thread) AltStack() isa.AltStack {
+	return isa.AltStack{Base: t.AltBase, Size: t.AltSize, Flags: t.AltFlags&altDisarm | t.altState(isa.SP(t.frame))}
+}
+
+// SetAltStack is sigaltstack(2)'s new value.
+func (t *Thread) SetAltStack(a isa.AltStack, minimum uint64) unix.Errno {
+	if t.onAltStack(isa.SP(t.frame)) {
+		return unix.EPERM
+	}
+	switch mode := a.Flags &^ altDisarm; mode {
+	case ssDisable:
+		t.AltBase, t.AltSize, t.AltFlags = 0, 0, a.Flags
+		return 0
+	case 0, ssOnStack:
+	default:
+		return unix.EINVAL
+	}
+	if a.Size < minimum {
+		return unix.ENOMEM
+	}
+	t.AltBase, t.AltSize, t.AltFlags = a.Base, a.Size, a.Flags
+	return 0
+}
+
+// SignalReturn is rt_sigreturn(2). A frame that makes no sense is SIGSEGV.
+func SignalReturn(c *Call) Result {
+	k, t := c.K, c.T
+	f := t.frame
+	t.DisarmRestart()
+	buf := k.scratch[:isa.SignalFrameSize]
+	if _, e := usermem.CopyIn(t.MM, buf, isa.SignalReturn(f)); e != 0 {
+		return k.badFrame(t)
+	}
+	r := isa.RestoreSignal(f, buf)
+	t.Change(ipc.MaskGeneral | ipc.MaskControl | ipc.MaskSegments)
+	t.setMask(signal.Set(r.Mask))
+	if r.FP == 0 {
+		isa.ResetFP(f)
+	} else {
+		area := k.scratch[isa.SignalFrameSize:]
+		if _, e := usermem.CopyIn(t.MM, area[:isa.FPHeaderSize], r.FP); e != 0 {
+			return k.badFrame(t)
+		}
+		n := isa.FPSize(&k.CPU, area)
+		if _, e := usermem.CopyIn(t.MM, area[isa.FPHeaderSize:n], r.FP+isa.FPHeaderSize); e != 0 {
+			return k.badFrame(t)
+		}
+		isa.RestoreFP(&k.CPU, f, area[:n])
+	}
+	t.Change(ipc.MaskFP)
+	t.SetAltStack(r.Alt, 0)
+	return NoReturn
+}
+
+func (k *Core) badFrame(t *Thread) Result {
+	isa.SetNumber(t.frame, isa.NoCall)
+	t.Change(ipc.MaskGeneral)
+	k.Force(t, signal.Kernel(int32(unix.SIGSEGV)))
+	return NoReturn
+}

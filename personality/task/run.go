@@ -1,0 +1,124 @@
+package task
+
+import "starling/personality/signal"
+
+// RunState says what a thread is doing. It is the whole answer: what a stopped thread
+// goes on with is in its Stop, what a waiting one waits for in its waits.
+type RunState uint8
+
+const (
+	// Starting: made, never run.
+	Starting RunState = iota
+	// Running: in user mode or ready for it; the kernel has no event of it unanswered.
+	Running
+	// Calling: a system call's handler is running. Only while an event is handled.
+	Calling
+	// Waiting: its system call is blocked; the frame and Thread.state are the call.
+	Waiting
+	// Leaving: on the way back to user mode, signals and stops are looked at.
+	Leaving
+	// Stopped: held for Thread.stop.Reason.
+	Stopped
+	// Exiting: giving up what it has.
+	Exiting
+	// Dead: nothing is left but what wait(2) tells.
+	Dead
+	runStates
+)
+
+var runNames = [runStates]string{"starting", "running", "calling", "waiting", "leaving", "stopped", "exiting", "dead"}
+
+func (r RunState) String() string {
+	if r < runStates {
+		return runNames[r]
+	}
+	return "unknown"
+}
+
+// transitions is every way from one state to another. Each row lists where a thread may go
+// from there and what makes it go.
+var transitions = [runStates][]struct {
+	To  RunState
+	Why string
+}{
+	Starting: {{Running, "started by clone, fork or exec"}, {Leaving, "something is pending before its first instruction"}, {Exiting, "its process ends before it ran"}, {Waiting, "process 1, which only waits"}},
+	Running:  {{Calling, "system call"}, {Leaving, "fault, exception or report"}, {Exiting, "its process ends"}},
+	Calling:  {{Running, "the call is done and nothing else to look at"}, {Waiting, "the call blocks"}, {Leaving, "the call is done"}, {Exiting, "exit(2), execve(2) of another thread"}, {Stopped, "held by a tracer at the entry or exit of the call"}},
+	Waiting:  {{Calling, "what it waited for may have happened"}, {Leaving, "a signal ends the call"}, {Exiting, "its process ends"}},
+	Leaving:  {{Running, "nothing is pending"}, {Stopped, "group stop, or held by a tracer"}, {Exiting, "fatal signal"}},
+	Stopped:  {{Leaving, "continued"}, {Calling, "the tracer lets the call begin"}, {Exiting, "killed"}},
+	Exiting:  {{Dead, "everything is given up"}, {Stopped, "held by a tracer at its exit"}},
+	Dead:     {},
+}
+
+// allowed has the transitions as bits.
+var allowed = func() (a [runStates]uint16) {
+	for from, list := range transitions {
+		for _, t := range list {
+			a[from] |= 1 << t.To
+		}
+	}
+	return a
+}()
+
+// become is the one place where a thread's state changes.
+func (t *Thread) become(to RunState) {
+	if allowed[t.Run]>>to&1 == 0 {
+		panic("task: transition from " + t.Run.String() + " to " + to.String())
+	}
+	t.Run = to
+}
+
+// StopReason says why a thread is held.
+type StopReason uint8
+
+const (
+	// NotStopped is the reason of a thread that is not.
+	NotStopped StopReason = iota
+	// StopGroup: the process was stopped by a signal (job control).
+	StopGroup
+	// StopSignal: held by a tracer before a signal is delivered; Info is the signal.
+	StopSignal
+	// StopEntry and StopReturn: held by a tracer at a system call.
+	StopEntry
+	StopReturn
+	// StopEvent: held by a tracer at an event; Message says more.
+	StopEvent
+)
+
+// Stop is a stop of one thread.
+type Stop struct {
+	Reason StopReason
+	// Then is where the thread goes on.
+	Then RunState
+	// Code is what wait(2) reports in the upper byte of the status: the signal,
+	// with an event above it.
+	Code int32
+	// Message is the event's (PTRACE_GETEVENTMSG).
+	Message uint64
+	// Info is the signal that a tracer may change.
+	Info signal.Info
+	// Reported: wait(2) has told of this stop.
+	Reported bool
+}
+
+// stopFor holds a thread.
+func (t *Thread) stopFor(s Stop) {
+	t.become(Stopped)
+	t.stop = s
+}
+
+// letGo ends a stop and returns where the thread goes on.
+func (t *Thread) letGo() RunState {
+	then := t.stop.Then
+	t.stop = Stop{}
+	return then
+}
+
+// StoppedFor is the reason why the thread is held.
+func (t *Thread) StoppedFor() StopReason {
+	if t.Run != Stopped {
+		return NotStopped
+	}
+	return t.stop.Reason
+}

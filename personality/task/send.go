@@ -1,0 +1,229 @@
+package task
+
+import (
+	"golang.org/x/sys/unix"
+
+	"starling/personality/signal"
+	"starling/personality/wait"
+)
+
+// SignalThread sends a signal to one thread (tgkill(2)). It reports whether the
+// signal is queued now, as a new one. EAGAIN: RLIMIT_SIGPENDING, for signals that
+// carry a value.
+func (k *Core) SignalThread(t *Thread, i signal.Info) (queued bool, e unix.Errno) {
+	return k.send(t, t.Proc, i)
+}
+
+// SignalProcess sends a signal to a process: some thread that does not block it takes it.
+func (k *Core) SignalProcess(p *Process, i signal.Info) (queued bool, e unix.Errno) {
+	return k.send(nil, p, i)
+}
+
+// SignalGroup sends a signal to every process of a group and reports how many there are.
+func (k *Core) SignalGroup(pgid int32, i signal.Info) int {
+	members := k.Group(pgid)
+	for _, p := range members {
+		k.send(nil, p, i)
+	}
+	return len(members)
+}
+
+// send is Linux's __send_signal: the effects of sending, then the queue.
+func (k *Core) send(t *Thread, p *Process, i signal.Info) (bool, unix.Errno) {
+	if p.Zombie || t != nil && !t.Alive() {
+		return false, 0
+	}
+	if !k.prepare(t, p, &i) {
+		return false, 0
+	}
+	q := &p.Signals
+	if t != nil {
+		q = &t.Signals
+	}
+	if i.Signo == int32(unix.SIGKILL) {
+		q.AddBare(i.Signo)
+		k.endProcess(p, i.Signo)
+		return true, 0
+	}
+	if i.Signo < signal.RealTime && q.Pending.Has(i.Signo) {
+		return false, 0
+	}
+	// Only signals that somebody queued on purpose count against the limit and can
+	// be refused; the others lose their siginfo.
+	uid := p.uid()
+	if k.pending[uid] >= p.Limits[rlimitSigPending].Cur {
+		if i.Signo >= signal.RealTime && i.Code != signal.SIUser && i.Code != signal.SIKernel {
+			return false, unix.EAGAIN
+		}
+		q.AddBare(i.Signo)
+	} else {
+		i.UID, i.Charged = uid, true
+		k.pending[uid]++
+		q.Add(i)
+	}
+	k.announce(t, p, i.Signo)
+	k.Waits.Wake(wait.ID(p.SignalId), wait.In)
+	return true, 0
+}
+
+// uncharge takes a signal that left its queue off its user's account.
+func (k *Core) uncharge(i *signal.Info) {
+	if !i.Charged {
+		return
+	}
+	i.Charged = false
+	if n := k.pending[i.UID]; n > 1 {
+		k.pending[i.UID] = n - 1
+	} else {
+		delete(k.pending, i.UID)
+	}
+}
+
+// PendingOf is how many signals of a user are queued (/proc/PID/status SigQ).
+func (k *Core) PendingOf(uid uint32) uint64 { return k.pending[uid] }
+
+// prepare is what sending does before the queue: stop signals and SIGCONT cancel
+// each other, SIGCONT continues, and ignored signals are dropped.
+func (k *Core) prepare(t *Thread, p *Process, i *signal.Info) bool {
+	b := signal.Bit(i.Signo)
+	switch {
+	case b&signal.Stops != 0:
+		k.dropAll(p, signal.Of(unix.SIGCONT))
+	case i.Signo == int32(unix.SIGCONT):
+		k.dropAll(p, signal.Stops)
+		k.endGroupStop(p)
+	}
+	return !k.ignored(t, p, i)
+}
+
+// ignored reports whether a signal would do nothing. Blocked ones are kept: their
+// action may change.
+func (k *Core) ignored(t *Thread, p *Process, i *signal.Info) bool {
+	to := t
+	if to == nil {
+		to = p.Any()
+	}
+	if to == nil {
+		return true
+	}
+	if p == k.Init && to.Handlers.Of(i.Signo).Handler == signal.Dfl {
+		return true
+	}
+	if to.Blocked().Has(i.Signo) {
+		return false
+	}
+	return to.Handlers.Ignores(i.Signo) && i.Signo != int32(unix.SIGKILL) && i.Signo != int32(unix.SIGSTOP)
+}
+
+// dropAll removes signals from all queues of a process.
+func (k *Core) dropAll(p *Process, s signal.Set) {
+	gone := func(i *signal.Info) { k.dropped(p, i) }
+	p.Signals.Drop(s, gone)
+	for _, t := range p.threads {
+		t.Signals.Drop(s, gone)
+		t.recalculate()
+	}
+}
+
+// dropped is told of a queued signal that nobody will take.
+func (k *Core) dropped(p *Process, i *signal.Info) {
+	k.uncharge(i)
+	if i.Code == signal.SITimer {
+		k.Clock.PosixTaken(p.Pid, i.TimerNumber())
+	}
+}
+
+// taken is told of a signal that leaves its queue to be delivered.
+func (k *Core) taken(t *Thread, i *signal.Info) {
+	k.uncharge(i)
+	switch {
+	case i.Code == signal.SITimer:
+		i.SetOverrun(k.Clock.PosixTaken(t.Proc.Pid, i.TimerNumber()))
+	case i.Signo == int32(unix.SIGALRM) && i.Code == signal.SIKernel:
+		k.Clock.AlarmTaken(t.Proc.Pid)
+	}
+}
+
+// announce finds the thread that is to take a signal and makes it notice.
+func (k *Core) announce(t *Thread, p *Process, n int32) {
+	if t != nil {
+		if t.wants(n) {
+			t.attention |= AttendSignals
+			k.notice(t)
+		}
+		return
+	}
+	// The leader first, then whoever would take it.
+	target := p.leader
+	if target == nil || !target.wants(n) {
+		target = nil
+		for _, u := range p.threads {
+			if u.wants(n) {
+				target = u
+				break
+			}
+		}
+	}
+	for _, u := range p.threads {
+		u.recalculate()
+	}
+	if target != nil {
+		k.notice(target)
+	}
+}
+
+// wants reports whether a thread can take a signal.
+func (t *Thread) wants(n int32) bool {
+	return t.Alive() && t.attention&AttendExit == 0 && !t.Blocked().Has(n)
+}
+
+// retarget makes other threads look at process-directed signals that t no longer takes.
+func (k *Core) retarget(t *Thread, left signal.Set) {
+	for _, u := range t.Proc.threads {
+		if u != t && u.Alive() && left&^u.Blocked() != 0 {
+			u.recalculate()
+			k.notice(u)
+			left &= u.Blocked()
+			if left == 0 {
+				return
+			}
+		}
+	}
+}
+
+// Force sends a signal that an instruction of the thread caused: it cannot be
+// blocked or ignored; where it is, it kills (sigaction(2), force_sig_info of Linux).
+func (k *Core) Force(t *Thread, i signal.Info) {
+	a := t.Handlers.Of(i.Signo)
+	blocked := t.Blocked().Has(i.Signo)
+	if blocked || a.Handler == signal.Ign {
+		*a = signal.Action{}
+		if blocked {
+			t.setMask(t.Blocked() &^ signal.Bit(i.Signo))
+		}
+	}
+	if t.Signals.Pending.Has(i.Signo) {
+		t.Signals.Drop(signal.Bit(i.Signo), func(i *signal.Info) { k.dropped(t.Proc, i) })
+	}
+	t.Signals.Add(i)
+	t.recalculate()
+}
+
+// Flush drops pending signals that have become ignored (sigaction(2)).
+func (k *Core) Flush(p *Process, n int32) { k.dropAll(p, signal.Bit(n)) }
+
+// Take takes a pending signal of set off its queue, for sigtimedwait(2) and
+// signalfd(2). Signo 0: there is none.
+func (k *Core) Take(t *Thread, set signal.Set) signal.Info {
+	i := t.Signals.Take(^set)
+	if i.Signo == 0 {
+		i = t.Proc.Signals.Take(^set)
+	}
+	if i.Signo != 0 {
+		k.taken(t, &i)
+		for _, u := range t.Proc.threads {
+			u.recalculate()
+		}
+	}
+	return i
+}

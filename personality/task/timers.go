@@ -1,0 +1,118 @@
+package task
+
+import (
+	"golang.org/x/sys/unix"
+
+	"starling/ipc"
+	"starling/personality/clock"
+	"starling/personality/signal"
+)
+
+// timers is the core as the clock sees it: what happens when time passes.
+type timers Core
+
+var _ clock.Sink = (*timers)(nil)
+
+// ThreadCPU implements clock.Accounts.
+func (s *timers) ThreadCPU(tid int32) (user, system int64, ok bool) {
+	t := (*Core)(s).Thread(tid)
+	if t == nil {
+		return 0, 0, false
+	}
+	return t.UserTime, t.SystemTime, true
+}
+
+// ProcessCPU implements clock.Accounts.
+func (s *timers) ProcessCPU(pid int32) (user, system int64, ok bool) {
+	k := (*Core)(s)
+	p := k.Process(pid)
+	if p == nil {
+		return 0, 0, false
+	}
+	user, system = k.ProcessTimes(p)
+	return user, system, true
+}
+
+// CallExpired implements clock.Sink: id is the slot of the thread.
+func (s *timers) CallExpired(id uint64) {
+	k := (*Core)(s)
+	if id < uint64(len(k.slots)) && k.slots[id] != nil {
+		k.slots[id].timedOut = true
+		k.enqueue(k.slots[id])
+	}
+}
+
+// TimerFDExpired implements clock.Sink.
+func (s *timers) TimerFDExpired(id uint64) {
+	if s.TimerFD != nil {
+		s.TimerFD(id)
+	}
+}
+
+// TerminalExpired implements clock.Sink.
+func (s *timers) TerminalExpired(id uint64) {
+	if s.TerminalTimer != nil {
+		s.TerminalTimer(id)
+	}
+}
+
+// SendTimerSignal implements clock.Sink.
+func (s *timers) SendTimerSignal(x clock.TimerSignal) clock.Outcome {
+	k := (*Core)(s)
+	p := k.Process(x.Process)
+	if p == nil || p.Zombie {
+		return clock.Gone
+	}
+	i := signal.Kernel(x.Signal)
+	if x.Posix {
+		i = signal.Timer(x.Signal, x.Number, 0, x.Value)
+	}
+	var t *Thread
+	if x.Thread != 0 {
+		if t = k.Thread(x.Thread); t == nil || !t.Alive() || t.Proc != p {
+			return clock.Gone
+		}
+	}
+	if k.ignored(t, p, &i) {
+		return clock.Ignored
+	}
+	k.send(t, p, i)
+	return clock.Queued
+}
+
+// AccountCPU implements clock.Sink: a recalled thread reports with its time.
+func (s *timers) AccountCPU(pid int32) {
+	k := (*Core)(s)
+	if p := k.Process(pid); p != nil {
+		for _, t := range p.threads {
+			if t.Run == Running {
+				k.Transport.ThreadRecall(ipc.Handle(t.Handle))
+			}
+		}
+	}
+}
+
+// ClockWasSet implements clock.Sink.
+func (s *timers) ClockWasSet() {
+	if s.ClockSet != nil {
+		s.ClockSet()
+	}
+}
+
+// CheckCPULimit is RLIMIT_CPU: SIGXCPU each second from the soft limit on, SIGKILL at the hard
+// one (getrlimit(2)).
+func (k *Core) checkCPULimit(p *Process) {
+	l := &p.Limits[rlimitCPU]
+	if l.Cur == Infinity {
+		return
+	}
+	user, system := k.ProcessTimes(p)
+	used := uint64(user+system) / 1e9
+	switch {
+	case used >= l.Max:
+		k.SignalProcess(p, signal.Kernel(int32(unix.SIGKILL)))
+	case used >= l.Cur:
+		l.Cur = used + 1
+		k.SignalProcess(p, signal.Kernel(int32(unix.SIGXCPU)))
+	}
+}
