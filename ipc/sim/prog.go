@@ -49,8 +49,11 @@ func (p *Prog) finish(s slot) {
 // Regs are the thread's registers, for scripts that look at or prepare them.
 func (p *Prog) Regs() *frame.Registers { return &p.t.regs }
 
-// FP is the thread's floating-point state in the standard XSAVE format.
-func (p *Prog) FP() *[frame.XSaveSize]byte { return &p.t.fp }
+// FP is the thread's floating-point state in the standard XSAVE format, all of it in use.
+func (p *Prog) FP() *[frame.XSaveSize]byte {
+	p.t.fp[xsaveHeader] = xcr0
+	return &p.t.fp
+}
 
 // Debug are the thread's debug registers.
 func (p *Prog) Debug() *frame.Debug { return &p.t.debug }

@@ -146,12 +146,29 @@ func selector(s uint64) uint64 {
 	return 0
 }
 
-// sanitiseFP makes an XSAVE area one that XRSTOR accepts (SDM 1 13.8).
+// xsaveParts are the bytes of the XSAVE area that belong to components 0 to 2
+// (SDM 1 13.4): x87 without MXCSR, XMM, the upper halves of YMM.
+var xsaveParts = [...][][2]int{
+	{{0, 24}, {32, 160}},
+	{{160, 416}},
+	{{576, 832}},
+}
+
+// sanitiseFP makes of an XSAVE area what the registers hold after XRSTOR loaded
+// it (SDM 1 13.8): reserved bits of MXCSR dropped, components that the header does not
+// name at their initial values.
 func sanitiseFP(a *[frame.XSaveSize]byte) {
 	mxcsr := binary.LittleEndian.Uint32(a[24:])
 	binary.LittleEndian.PutUint32(a[24:], mxcsr&mxcsrValid)
-	components := binary.LittleEndian.Uint64(a[xsaveHeader:])
-	binary.LittleEndian.PutUint64(a[xsaveHeader:], components&xcr0)
+	components := binary.LittleEndian.Uint64(a[xsaveHeader:]) & xcr0
+	for i, parts := range xsaveParts {
+		for _, r := range parts {
+			if components&(1<<i) == 0 {
+				copy(a[r[0]:r[1]], initialFP[r[0]:r[1]])
+			}
+		}
+	}
+	binary.LittleEndian.PutUint64(a[xsaveHeader:], components)
 	clear(a[xsaveHeader+8 : xsaveHeader+64])
 }
 

@@ -10,6 +10,7 @@ import (
 // it needs some, handed out from the front.
 type heap struct {
 	next, end uint64
+	used      uint64 // what lies below was handed out before
 }
 
 const heapChunk = 64 * ipc.PageSize
@@ -25,10 +26,14 @@ func (p *Prog) Alloc(n uint64) uint64 {
 		if at < 0 && at > -4096 {
 			p.t.k.fail("script: mmap of %d bytes: %v", size, unix.Errno(-at))
 		}
-		h.next, h.end = uint64(at), uint64(at)+size
+		h.next, h.end, h.used = uint64(at), uint64(at)+size, uint64(at)
 	}
 	at := h.next
 	h.next += n
+	if at < h.used {
+		p.Set(at, make([]byte, n))
+	}
+	h.used = max(h.used, h.next)
 	return at
 }
 

@@ -1,0 +1,129 @@
+package sim
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"starling/ipc"
+	kernel "starling/ipc/sim"
+)
+
+const page = ipc.PageSize
+
+var memoryScenarios = []Scenario{
+	{Name: "map, protect, unmap", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			at := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, 4*page, rw, private, noFile, 0)))
+			p.Store64(at+page, 7)
+			check(p, "zeros", p.Load64(at) == 0 && p.Load64(at+page) == 7)
+			want(p, "mprotect", p.Syscall(unix.SYS_MPROTECT, at, page, unix.PROT_NONE), 0)
+			want(p, "write from there", p.Syscall(unix.SYS_WRITE, 1, at, 1), fails(unix.EFAULT))
+			want(p, "mprotect back", p.Syscall(unix.SYS_MPROTECT, at, page, rw), 0)
+			p.Store8(at, 1)
+			want(p, "munmap", p.Syscall(unix.SYS_MUNMAP, at+page, 2*page), 0)
+			want(p, "write from there", p.Syscall(unix.SYS_WRITE, 1, at+page, 1), fails(unix.EFAULT))
+			check(p, "neighbours stay", p.Load8(at) == 1 && p.Load8(at+3*page) == 0)
+			want(p, "noreplace", p.Syscall(unix.SYS_MMAP, at, page, rw, private|unix.MAP_FIXED_NOREPLACE, noFile, 0), fails(unix.EEXIST))
+			want(p, "no length", p.Syscall(unix.SYS_MMAP, 0, 0, rw, private, noFile, 0), fails(unix.EINVAL))
+			want(p, "munmap, not aligned", p.Syscall(unix.SYS_MUNMAP, at+1, page), fails(unix.EINVAL))
+			want(p, "mprotect of a hole", p.Syscall(unix.SYS_MPROTECT, at+page, page, rw), fails(unix.ENOMEM))
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "shared memory is shared, private is not", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			s := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, page, rw, shared, noFile, 0)))
+			q := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, page, rw, private, noFile, 0)))
+			p.Store64(q, 1)
+			wait(p, p.Fork(func(p *kernel.Prog) { p.Store64(s, 2); p.Store64(q, 2) }), 0)
+			check(p, "shared", p.Load64(s) == 2)
+			check(p, "private", p.Load64(q) == 1)
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "files in memory", Output: "Hello Jello JELLO\n",
+		Main: func(p *kernel.Prog) {
+			fd := uint64(ok(p, "open", open(p, "/tmp/f", unix.O_RDWR|unix.O_CREAT, 0o600)))
+			write(p, fd, "Hello")
+			s := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, page, rw, unix.MAP_SHARED, fd, 0)))
+			q := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, page, rw, unix.MAP_PRIVATE, fd, 0)))
+			p.Store8(q, 'H') // a copy of one's own
+			p.Store8(s, 'J')
+			p.Syscall(unix.SYS_LSEEK, fd, 0, 0)
+			text, _ := read(p, fd, 5)
+			p.Syscall(unix.SYS_PWRITE64, fd, p.Put([]byte("JELLO")), 5, 0)
+			b, c := make([]byte, 5), make([]byte, 5)
+			p.Get(q, b)
+			p.Get(s, c)
+			p.Print(1, strings.Join([]string{string(b), text, string(c)}, " ")+"\n")
+		}},
+
+	{Name: "the break", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			low := p.Syscall(unix.SYS_BRK, 0)
+			want(p, "brk", p.Syscall(unix.SYS_BRK, uint64(low+3*page)), low+3*page)
+			p.Store64(uint64(low+2*page), 9)
+			want(p, "brk down", p.Syscall(unix.SYS_BRK, uint64(low+page)), low+page)
+			want(p, "brk up", p.Syscall(unix.SYS_BRK, uint64(low+3*page)), low+3*page)
+			check(p, "zeros again", p.Load64(uint64(low+2*page)) == 0)
+			want(p, "brk too far", p.Syscall(unix.SYS_BRK, 1<<46), low+3*page)
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "mremap and madvise", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			at := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, 2*page, rw, private, noFile, 0)))
+			p.Store64(at, 1)
+			p.Store64(at+page, 2)
+			to := uint64(ok(p, "mremap", p.Syscall(unix.SYS_MREMAP, at, 2*page, 64*page, unix.MREMAP_MAYMOVE)))
+			check(p, "contents moved", p.Load64(to) == 1 && p.Load64(to+page) == 2 && p.Load64(to+60*page) == 0)
+			want(p, "madvise", p.Syscall(unix.SYS_MADVISE, to, page, unix.MADV_DONTNEED), 0)
+			check(p, "dropped", p.Load64(to) == 0 && p.Load64(to+page) == 2)
+			ok(p, "shrink", p.Syscall(unix.SYS_MREMAP, to, 64*page, page, 0))
+			want(p, "write from the rest", p.Syscall(unix.SYS_WRITE, 1, to+page, 1), fails(unix.EFAULT))
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "the stack grows, to its limit", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			for i := uint64(1); i < 40; i++ {
+				p.Regs().SP -= page
+				p.Store64(p.Regs().SP, i)
+			}
+			p.Regs().SP += 39 * page
+			_, status := wait(p, p.Fork(func(p *kernel.Prog) { p.Regs().SP -= 16 << 20; p.Store64(p.Regs().SP, 1) }), 0)
+			want(p, "status", int64(status), int64(killed(unix.SIGSEGV)))
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "memory runs out for the one who takes it", Output: "ENOMEM\ndone\n",
+		Prepare: func(o *Options) { o.MemoryPages = 3000 },
+		Main: func(p *kernel.Prog) {
+			p.Print(1, result(p.Syscall(unix.SYS_MMAP, 0, 1<<45, rw, private, noFile, 0))+"\n")
+			_, status := wait(p, p.Fork(func(p *kernel.Prog) {
+				at := uint64(p.Syscall(unix.SYS_MMAP, 0, 3000*page, rw, private|unix.MAP_NORESERVE, noFile, 0))
+				for i := uint64(0); i < 3000; i++ {
+					p.Store8(at+i*page, 1)
+				}
+			}), 0)
+			want(p, "status", int64(status), int64(killed(unix.SIGKILL)))
+			ok(p, "fork", func() int64 { got, _ := wait(p, p.Fork(func(*kernel.Prog) {}), 0); return got }())
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "many processes give back what they took", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			for range 60 {
+				pid := p.Fork(func(p *kernel.Prog) {
+					at := uint64(p.Syscall(unix.SYS_MMAP, 0, 50*page, rw, private, noFile, 0))
+					for i := uint64(0); i < 50; i++ {
+						p.Store8(at+i*page, 1)
+					}
+				})
+				_, status := wait(p, pid, 0)
+				want(p, "status", int64(status), 0)
+			}
+			p.Print(1, "done\n")
+		}},
+}

@@ -1,0 +1,243 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	kernel "starling/ipc/sim"
+)
+
+var processScenarios = []Scenario{
+	{Name: "exit status", Ending: Exited(7), Output: "hello\n",
+		Main: func(p *kernel.Prog) {
+			p.Print(1, "hello\n")
+			p.Exit(7)
+		}},
+
+	{Name: "arguments, environment, auxiliary vector", Args: []string{"one", "two three"}, Output: "/bin/init,one,two three\nPATH=/bin\n",
+		Main: func(p *kernel.Prog) {
+			env, aux := p.Env()
+			p.Print(1, strings.Join(p.Args(), ",")+"\n"+strings.Join(env, ",")+"\n")
+			check(p, "AT_PAGESZ", aux[6] == 4096)
+			check(p, "AT_ENTRY", aux[9] != 0)
+			check(p, "AT_PHNUM", aux[5] == 3)
+			check(p, "AT_RANDOM", p.Load64(aux[25]) != 0)
+			check(p, "stack alignment", p.Regs().SP%16 == 0)
+		}},
+
+	{Name: "children end in every way", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			end := func(child kernel.Program, status uint32) {
+				pid := ok(p, "fork", p.Fork(child))
+				got, s := wait(p, pid, 0)
+				want(p, "wait4", got, pid)
+				want(p, "status", int64(s), int64(status))
+			}
+			end(func(p *kernel.Prog) {}, exited(0))
+			end(func(p *kernel.Prog) { p.Exit(255) }, exited(255))
+			end(func(p *kernel.Prog) { kill(p, getpid(p), unix.SIGKILL) }, killed(unix.SIGKILL))
+			end(func(p *kernel.Prog) { kill(p, getpid(p), unix.SIGTERM) }, killed(unix.SIGTERM))
+			end(func(p *kernel.Prog) { p.Store8(8, 1) }, killed(unix.SIGSEGV))
+			end(func(p *kernel.Prog) { p.Trap(0, 0) }, killed(unix.SIGFPE))
+			end(func(p *kernel.Prog) { p.Trap(6, 0) }, killed(unix.SIGILL))
+			end(func(p *kernel.Prog) { p.Trap(3, 0) }, killed(unix.SIGTRAP))
+			got, _ := wait(p, -1, 0)
+			want(p, "no children left", got, fails(unix.ECHILD))
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "fork copies memory, descriptors, and shares offsets", Output: "parent sees ab\n",
+		Main: func(p *kernel.Prog) {
+			fd := uint64(ok(p, "open", open(p, "/tmp/f", unix.O_RDWR|unix.O_CREAT, 0o600)))
+			at := p.Put([]byte("parent"))
+			pid := p.Fork(func(p *kernel.Prog) {
+				p.Set(at, []byte("child "))
+				write(p, fd, "a")
+				p.Syscall(unix.SYS_CLOSE, fd)
+			})
+			wait(p, pid, 0)
+			write(p, fd, "b")
+			p.Syscall(unix.SYS_LSEEK, fd, 0, 0)
+			text, _ := read(p, fd, 10)
+			p.Print(1, p.String(at)+" sees "+text+"\n")
+		}},
+
+	{Name: "exec", Output: "/bin/other,x\npid same\ndescriptor closed\nhandler gone\n", Ending: Exited(5),
+		Programs: map[string]kernel.Program{"/bin/other": func(p *kernel.Prog) {
+			args := p.Args()
+			p.Print(1, strings.Join(args[:2], ",")+"\n")
+			if args[2] == fmt.Sprint(getpid(p)) {
+				p.Print(1, "pid same\n")
+			}
+			if p.Syscall(unix.SYS_FCNTL, 9, unix.F_GETFD) == fails(unix.EBADF) && p.Syscall(unix.SYS_FCNTL, 8, unix.F_GETFD) == 0 {
+				p.Print(1, "descriptor closed\n")
+			}
+			p.Scratch(func() {
+				at := p.Alloc(32)
+				ok(p, "rt_sigaction", p.Syscall(unix.SYS_RT_SIGACTION, uint64(unix.SIGUSR1), 0, at, 8))
+				if p.Load64(at) == 0 {
+					p.Print(1, "handler gone\n")
+				}
+			})
+			p.Exit(5)
+		}},
+		Main: func(p *kernel.Prog) {
+			ok(p, "dup2", p.Syscall(unix.SYS_DUP2, 1, 8))
+			ok(p, "dup3", p.Syscall(unix.SYS_DUP3, 1, 9, unix.O_CLOEXEC))
+			p.Sigaction(int(unix.SIGUSR1), p.Handler(func(*kernel.Prog, int, uint64, uint64) {}), 0, 0)
+			want(p, "no such file", path(p, unix.SYS_EXECVE, "/bin/nothing", 0, 0), fails(unix.ENOENT))
+			want(p, "a directory", path(p, unix.SYS_EXECVE, "/bin", 0, 0), fails(unix.EACCES))
+			argv := p.Vector("/bin/other", "x", fmt.Sprint(getpid(p)))
+			want(p, "execve", path(p, unix.SYS_EXECVE, "/bin/other", argv, p.Vector()), 0)
+		}},
+
+	{Name: "exec by script", Output: "/bin/shell -x /bin/script arg\n",
+		Prepare: func(o *Options) {
+			o.Files = map[string]string{"bin/script": "#!/bin/shell -x\nignored\n"}
+		},
+		Programs: map[string]kernel.Program{"/bin/shell": func(p *kernel.Prog) {
+			p.Print(1, strings.Join(p.Args(), " ")+"\n")
+		}},
+		Main: func(p *kernel.Prog) {
+			want(p, "execve", path(p, unix.SYS_EXECVE, "/bin/script", p.Vector("script", "arg"), p.Vector()), 0)
+		}},
+
+	{Name: "vfork holds the parent until exec", Output: "other parent\n",
+		Programs: map[string]kernel.Program{"/bin/other": func(p *kernel.Prog) { p.Print(1, "other ") }},
+		Main: func(p *kernel.Prog) {
+			at := p.Alloc(8)
+			pid := p.Vfork(func(p *kernel.Prog) {
+				p.Store64(at, 1)
+				sleep(p, 5e6)
+				argv := p.Vector("other")
+				path(p, unix.SYS_EXECVE, "/bin/other", argv, p.Vector())
+			})
+			check(p, "the child runs in our memory, before us", p.Load64(at) == 1)
+			_, status := wait(p, pid, 0)
+			want(p, "status", int64(status), int64(exited(0)))
+			p.Print(1, "parent\n")
+		}},
+
+	{Name: "orphans go to process 1", Output: "orphan\n",
+		Main: func(p *kernel.Prog) {
+			r, w := pipe(p, 0)
+			child := p.Fork(func(p *kernel.Prog) {
+				p.Fork(func(p *kernel.Prog) {
+					for p.Syscall(unix.SYS_GETPPID) != 1 {
+						sleep(p, 1e6)
+					}
+					write(p, w, "orphan\n")
+				})
+			})
+			wait(p, child, 0)
+			text, _ := read(p, r, 20)
+			p.Print(1, text)
+		}},
+
+	{Name: "waitid, WNOHANG, WNOWAIT", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			r, w := pipe(p, 0)
+			pid := p.Fork(func(p *kernel.Prog) { read(p, r, 1); p.Exit(3) })
+			got, _ := wait(p, pid, unix.WNOHANG)
+			want(p, "nothing yet", got, 0)
+			write(p, w, "x")
+			info := p.Alloc(128)
+			want(p, "waitid", p.Syscall(unix.SYS_WAITID, 1, uint64(pid), info, unix.WEXITED|unix.WNOWAIT, 0), 0)
+			want(p, "si_signo", int64(p.Load32(info)), int64(unix.SIGCHLD))
+			want(p, "si_code", int64(p.Load32(info+8)), 1) // CLD_EXITED
+			want(p, "si_pid", int64(p.Load32(info+16)), pid)
+			want(p, "si_status", int64(p.Load32(info+24)), 3)
+			got, status := wait(p, -1, 0)
+			want(p, "still there", got, pid)
+			want(p, "status", int64(status), int64(exited(3)))
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "sessions and process groups", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			me := getpid(p)
+			pid := p.Fork(func(p *kernel.Prog) {
+				child := getpid(p)
+				want(p, "setsid", p.Syscall(unix.SYS_SETSID), child)
+				want(p, "getsid", p.Syscall(unix.SYS_GETSID, 0), child)
+				want(p, "getpgid", p.Syscall(unix.SYS_GETPGID, 0), child)
+				want(p, "setsid again", p.Syscall(unix.SYS_SETSID), fails(unix.EPERM))
+				want(p, "setpgid of a session leader", p.Syscall(unix.SYS_SETPGID, 0, 0), fails(unix.EPERM))
+				want(p, "setpgid of nobody", p.Syscall(unix.SYS_SETPGID, 12345, 0), fails(unix.ESRCH))
+			})
+			_, status := wait(p, pid, 0)
+			want(p, "status", int64(status), 0)
+			pid = p.Fork(func(p *kernel.Prog) { p.Syscall(unix.SYS_PAUSE) })
+			want(p, "setpgid of a child", p.Syscall(unix.SYS_SETPGID, uint64(pid), uint64(pid)), 0)
+			want(p, "getpgid of it", p.Syscall(unix.SYS_GETPGID, uint64(pid)), pid)
+			want(p, "kill its group", kill(p, -pid, unix.SIGTERM), 0)
+			_, status = wait(p, -pid, 0)
+			want(p, "status", int64(status), int64(killed(unix.SIGTERM)))
+			want(p, "kill a group that is gone", kill(p, -pid, 0), fails(unix.ESRCH))
+			want(p, "getpid", getpid(p), me)
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "exit_group ends every thread", Ending: Exited(9),
+		Main: func(p *kernel.Prog) {
+			r, _ := pipe(p, 0)
+			for range 3 {
+				ok(p, "clone", p.Thread(func(p *kernel.Prog) { read(p, r, 1) }))
+			}
+			ok(p, "clone", p.Thread(func(p *kernel.Prog) { p.Compute(1e12) }))
+			sleep(p, 1e6)
+			p.Exit(9)
+		}},
+
+	{Name: "exec ends the other threads", Output: "alone\n",
+		Programs: map[string]kernel.Program{"/bin/other": func(p *kernel.Prog) { p.Print(1, "alone\n") }},
+		Main: func(p *kernel.Prog) {
+			r, _ := pipe(p, 0)
+			ok(p, "clone", p.Thread(func(p *kernel.Prog) { read(p, r, 1); p.Print(1, "not dead\n") }))
+			argv := p.Vector("other")
+			path(p, unix.SYS_EXECVE, "/bin/other", argv, p.Vector())
+		}},
+
+	{Name: "too many processes", Output: "done\n",
+		Prepare: func(o *Options) { o.FrameSlots = 40 },
+		Main: func(p *kernel.Prog) {
+			r, w := pipe(p, 0)
+			n := 0
+			var result int64
+			for n = 0; n < 100; n++ {
+				result = p.Fork(func(p *kernel.Prog) {
+					p.Syscall(unix.SYS_CLOSE, w)
+					read(p, r, 1)
+				})
+				if result < 0 {
+					break
+				}
+			}
+			want(p, "fork", result, fails(unix.EAGAIN))
+			check(p, "some forks", n > 10)
+			p.Syscall(unix.SYS_CLOSE, w)
+			for range n {
+				ok(p, "wait", func() int64 { got, _ := wait(p, -1, 0); return got }())
+			}
+			ok(p, "fork again", p.Fork(func(*kernel.Prog) {}))
+			wait(p, -1, 0)
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "unknown calls and hostile pointers", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			want(p, "call 999", p.Syscall(999), fails(unix.ENOSYS))
+			want(p, "call -1", p.Syscall(^uintptr(0)), fails(unix.ENOSYS))
+			for _, bad := range []uint64{1, 0x1000, 1 << 47, 0xffff_8000_0000_0000, ^uint64(0) - 3} {
+				want(p, "write", p.Syscall(unix.SYS_WRITE, 1, bad, 5), fails(unix.EFAULT))
+				want(p, "open", p.Syscall(unix.SYS_OPEN, bad, 0, 0), fails(unix.EFAULT))
+				want(p, "pipe", p.Syscall(unix.SYS_PIPE, bad), fails(unix.EFAULT))
+				want(p, "uname", p.Syscall(unix.SYS_UNAME, bad), fails(unix.EFAULT))
+				want(p, "execve", p.Syscall(unix.SYS_EXECVE, bad, bad, bad), fails(unix.EFAULT))
+				want(p, "sigaction", p.Syscall(unix.SYS_RT_SIGACTION, 10, bad, 0, 8), fails(unix.EFAULT))
+			}
+			p.Print(1, "done\n")
+		}},
+}
