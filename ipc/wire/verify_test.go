@@ -123,6 +123,7 @@ func safe(t *testing.T, buf []byte) {
 		return
 	}
 	touch(buf)
+	walk(&sample.NodeSchema, buf)
 }
 
 // Every byte of a message, set to every value, and every length.
