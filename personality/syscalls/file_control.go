@@ -76,18 +76,25 @@ func sysFcntl(c *task.Call) task.Result {
 	return fcntlOwner(x, f, cmd, arg)
 }
 
+// Numbers of include/uapi/linux/fcntl.h and include/uapi/asm-generic/fcntl.h.
+const (
+	ownerProcess = 1 // F_OWNER_PID
+	ownerGroup   = 2 // F_OWNER_PGRP
+	lastLifeHint = 5 // RWH_WRITE_LIFE_EXTREME
+)
+
 // fcntlOwner is the part of fcntl(2) about signals and leases.
 func fcntlOwner(x *vfs.Context, f *vfs.File, cmd int, arg uint64) task.Result {
 	switch cmd {
 	case unix.F_GETOWN:
-		if f.OwnerType == unix.F_OWNER_PGRP {
+		if f.OwnerType == ownerGroup {
 			return task.Result(-f.Owner)
 		}
 		return task.Result(f.Owner)
 	case unix.F_SETOWN:
-		f.Owner, f.OwnerType = int32(arg), unix.F_OWNER_PID
+		f.Owner, f.OwnerType = int32(arg), ownerProcess
 		if f.Owner < 0 {
-			f.Owner, f.OwnerType = -f.Owner, unix.F_OWNER_PGRP
+			f.Owner, f.OwnerType = -f.Owner, ownerGroup
 		}
 		return 0
 	case unix.F_GETOWN_EX:
@@ -104,7 +111,7 @@ func fcntlOwner(x *vfs.Context, f *vfs.File, cmd int, arg uint64) task.Result {
 		if e != 0 {
 			return fail(e)
 		}
-		if t > unix.F_OWNER_PGRP {
+		if t > ownerGroup {
 			return fail(unix.EINVAL)
 		}
 		f.Owner, f.OwnerType = int32(p), int32(t)
@@ -130,7 +137,7 @@ func fcntlOwner(x *vfs.Context, f *vfs.File, cmd int, arg uint64) task.Result {
 		return fail(writeZero(x, arg))
 	case unix.F_SET_RW_HINT, unix.F_SET_FILE_RW_HINT:
 		v, e := usermem.Read64(x.Mem, arg)
-		if e == 0 && v > unix.RWH_WRITE_LIFE_EXTREME {
+		if e == 0 && v > lastLifeHint {
 			e = unix.EINVAL
 		}
 		return fail(e)

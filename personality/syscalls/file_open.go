@@ -9,6 +9,8 @@ import (
 	"starling/personality/wait"
 )
 
+const resolveCached = 0x20 // RESOLVE_CACHED
+
 const atFDCWD = uint64(0xffffffffffffff9c) // AT_FDCWD as a register holds it
 
 // sysOpen is open(2).
@@ -59,7 +61,7 @@ func sysOpenat2(c *task.Call) task.Result {
 			return fail(unix.E2BIG)
 		}
 	}
-	const resolve = unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH | unix.RESOLVE_IN_ROOT | unix.RESOLVE_CACHED
+	const resolve = unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH | unix.RESOLVE_IN_ROOT | resolveCached
 	flags, mode, r := field[0], field[1], field[2]
 	switch {
 	case flags&^openFlags != 0 || r&^resolve != 0:
@@ -70,7 +72,7 @@ func sysOpenat2(c *task.Call) task.Result {
 		return fail(unix.EINVAL)
 	case flags&(unix.O_CREAT|unix.O_TMPFILE&^unix.O_DIRECTORY) == 0 && mode != 0 || mode&^07777 != 0:
 		return fail(unix.EINVAL)
-	case r&unix.RESOLVE_CACHED != 0:
+	case r&resolveCached != 0:
 		return fail(unix.EAGAIN) // permitted at any time; the caller asks again without
 	}
 	how := vfs.OpenHow{Flags: uint32(flags), Mode: uint32(mode)}

@@ -58,11 +58,13 @@ func stat(c *task.Call, dirfd, path, va uint64, flags int) task.Result {
 	return putStat(x, p, va)
 }
 
+const statxSyncType = 0x6000 // AT_STATX_SYNC_TYPE
+
 // sysStatx is statx(2).
 func sysStatx(c *task.Call) task.Result {
 	flags, mask := int(c.Args[2]), uint32(c.Args[3])
-	const known = unix.AT_SYMLINK_NOFOLLOW | unix.AT_EMPTY_PATH | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_SYNC_TYPE
-	if mask&unix.STATX__RESERVED != 0 || flags&^known != 0 || flags&unix.AT_STATX_SYNC_TYPE == unix.AT_STATX_SYNC_TYPE {
+	const known = unix.AT_SYMLINK_NOFOLLOW | unix.AT_EMPTY_PATH | unix.AT_NO_AUTOMOUNT | statxSyncType
+	if mask&unix.STATX__RESERVED != 0 || flags&^known != 0 || flags&statxSyncType == statxSyncType {
 		return fail(unix.EINVAL)
 	}
 	x := fileContext(c)
