@@ -3,6 +3,7 @@ package supervisor
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"starling/ipc"
 	"starling/ipc/callnum"
@@ -44,7 +45,10 @@ func (r *Root) started() error {
 func (r *Root) say(v control.ToHost) {
 	line := control.Encode(v)
 	if r.console == nil {
-		r.t.Log(string(line))
+		if v.Failure != "" {
+			line = []byte(v.Failure)
+		}
+		r.t.Log("root: " + strings.TrimSpace(string(line)) + "\n")
 		return
 	}
 	r.ending.outbox = append(r.ending.outbox, line...)
