@@ -78,6 +78,8 @@ type Clock struct {
 	Queue
 	state.ClockT
 	Sink Sink
+	// Runnable counts the threads that run or want to; it may be nil.
+	Runnable func() int
 
 	now       int64
 	processes map[int32]*process
@@ -109,6 +111,9 @@ func (c *Clock) WallNow() int64 { return c.now + c.WallOffset }
 func (c *Clock) SetNow(now int64) {
 	if now > c.now {
 		c.now = now
+		if now >= c.NextLoad {
+			c.lookAtLoad()
+		}
 	}
 }
 

@@ -18,6 +18,10 @@ type ClockT struct {
 	Processes      []*TimerProcessT  `json:"processes"`
 	MinutesWest    int32             `json:"minutes_west"`
 	DstTime        int32             `json:"dst_time"`
+	Load1          uint64            `json:"load1"`
+	Load5          uint64            `json:"load5"`
+	Load15         uint64            `json:"load15"`
+	NextLoad       int64             `json:"next_load"`
 }
 
 func (t *ClockT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -71,6 +75,10 @@ func (t *ClockT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	ClockAddProcesses(builder, processesOffset)
 	ClockAddMinutesWest(builder, t.MinutesWest)
 	ClockAddDstTime(builder, t.DstTime)
+	ClockAddLoad1(builder, t.Load1)
+	ClockAddLoad5(builder, t.Load5)
+	ClockAddLoad15(builder, t.Load15)
+	ClockAddNextLoad(builder, t.NextLoad)
 	return ClockEnd(builder)
 }
 
@@ -104,6 +112,10 @@ func (rcv *Clock) UnPackTo(t *ClockT) {
 	}
 	t.MinutesWest = rcv.MinutesWest()
 	t.DstTime = rcv.DstTime()
+	t.Load1 = rcv.Load1()
+	t.Load5 = rcv.Load5()
+	t.Load15 = rcv.Load15()
+	t.NextLoad = rcv.NextLoad()
 }
 
 func (rcv *Clock) UnPack() *ClockT {
@@ -297,8 +309,56 @@ func (rcv *Clock) MutateDstTime(n int32) bool {
 	return rcv._tab.MutateInt32Slot(24, n)
 }
 
+func (rcv *Clock) Load1() uint64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(26))
+	if o != 0 {
+		return rcv._tab.GetUint64(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Clock) MutateLoad1(n uint64) bool {
+	return rcv._tab.MutateUint64Slot(26, n)
+}
+
+func (rcv *Clock) Load5() uint64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(28))
+	if o != 0 {
+		return rcv._tab.GetUint64(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Clock) MutateLoad5(n uint64) bool {
+	return rcv._tab.MutateUint64Slot(28, n)
+}
+
+func (rcv *Clock) Load15() uint64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(30))
+	if o != 0 {
+		return rcv._tab.GetUint64(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Clock) MutateLoad15(n uint64) bool {
+	return rcv._tab.MutateUint64Slot(30, n)
+}
+
+func (rcv *Clock) NextLoad() int64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(32))
+	if o != 0 {
+		return rcv._tab.GetInt64(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Clock) MutateNextLoad(n int64) bool {
+	return rcv._tab.MutateInt64Slot(32, n)
+}
+
 func ClockStart(builder *flatbuffers.Builder) {
-	builder.StartObject(11)
+	builder.StartObject(15)
 }
 func ClockAddWallOffset(builder *flatbuffers.Builder, wallOffset int64) {
 	builder.PrependInt64Slot(0, wallOffset, 0)
@@ -341,6 +401,18 @@ func ClockAddMinutesWest(builder *flatbuffers.Builder, minutesWest int32) {
 }
 func ClockAddDstTime(builder *flatbuffers.Builder, dstTime int32) {
 	builder.PrependInt32Slot(10, dstTime, 0)
+}
+func ClockAddLoad1(builder *flatbuffers.Builder, load1 uint64) {
+	builder.PrependUint64Slot(11, load1, 0)
+}
+func ClockAddLoad5(builder *flatbuffers.Builder, load5 uint64) {
+	builder.PrependUint64Slot(12, load5, 0)
+}
+func ClockAddLoad15(builder *flatbuffers.Builder, load15 uint64) {
+	builder.PrependUint64Slot(13, load15, 0)
+}
+func ClockAddNextLoad(builder *flatbuffers.Builder, nextLoad int64) {
+	builder.PrependInt64Slot(14, nextLoad, 0)
 }
 func ClockEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -224,3 +224,11 @@ func (m *Manager) hangup(t *TTY, exitSession bool) {
 	}
 	m.wake(t, inputEvents|outputEvents|closeEvents|priorityEvents)
 }
+
+// Foreground is the foreground process group of a terminal, 0 if it has none.
+func (m *Manager) Foreground(terminal uint64) int32 {
+	if t := m.ttys[terminal]; t != nil {
+		return t.Group
+	}
+	return 0
+}

@@ -44,8 +44,11 @@ func (s *streams) register(m *Manager) {
 	m.v.RegisterType(streamType{s})
 }
 
-// Name implements vfs.FSType. It is not listed in /proc/filesystems.
+// Name implements vfs.FSType.
 func (streamType) Name() string { return StreamFS }
+
+// Unlisted keeps the type out of /proc/filesystems.
+func (streamType) Unlisted() {}
 
 // StreamFS is the name of the hidden file system of the streams.
 const StreamFS = "consolefs"

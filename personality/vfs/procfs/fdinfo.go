@@ -1,0 +1,33 @@
+package procfs
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"starling/personality/vfs"
+)
+
+// Describer is an open file that has more to say in fdinfo: eventfd, epoll, signalfd,
+// timerfd, pidfd.
+type Describer interface {
+	// Describe appends its lines.
+	Describe(f *vfs.File, b []byte) []byte
+}
+
+// showFDInfo is /proc/PID/fdinfo/N.
+func showFDInfo(r *request) ([]byte, unix.Errno) {
+	f := r.open(r.key)
+	if f == nil {
+		return nil, unix.ENOENT
+	}
+	flags := f.Flags
+	if r.t.Files.CloseOnExec(int32(r.key)) {
+		flags |= unix.O_CLOEXEC
+	}
+	b := fmt.Appendf(nil, "pos:\t%d\nflags:\t0%o\nmnt_id:\t%d\nino:\t%d\n", f.Pos, flags, f.Mnt.Number, f.Inode.Ino)
+	if d, ok := f.Ops.(Describer); ok {
+		b = d.Describe(f, b)
+	}
+	return b, 0
+}

@@ -1,0 +1,201 @@
+package procfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"starling/ipc"
+	"starling/personality/usermem"
+	"starling/personality/vfs"
+)
+
+// copyRange reads [from, to) of a program's memory, as far as it can be read.
+func copyRange(m usermem.Memory, from, to uint64, most int) []byte {
+	if m == nil || to <= from {
+		return nil
+	}
+	b := make([]byte, min(to-from, uint64(most)))
+	n, _ := usermem.CopyIn(m, b, from)
+	return b[:n]
+}
+
+// maxText bounds what is shown of arguments and environment.
+const maxText = 1 << 20
+
+// showCommandLine is the arguments. A program that has written over their end, as
+// setproctitle(3) does, shows its text up to the first NUL (proc(5)).
+func showCommandLine(r *request) ([]byte, unix.Errno) {
+	m := r.t.Memory
+	if m == nil {
+		return nil, 0
+	}
+	b := copyRange(m.Forced, m.ArgStart, m.ArgEnd, maxText)
+	if len(b) == 0 || b[len(b)-1] == 0 || uint64(len(b)) != m.ArgEnd-m.ArgStart {
+		return b, 0
+	}
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		return b[:i], 0
+	}
+	rest := copyRange(m.Forced, m.ArgEnd, m.EnvEnd, pageSize)
+	if i := bytes.IndexByte(rest, 0); i >= 0 {
+		rest = rest[:i]
+	}
+	return append(b, rest...), 0
+}
+
+func showEnviron(r *request) ([]byte, unix.Errno) {
+	m := r.t.Memory
+	if m == nil {
+		return nil, 0
+	}
+	return copyRange(m.Forced, m.EnvStart, m.EnvEnd, maxText), 0
+}
+
+func showAuxv(r *request) ([]byte, unix.Errno) {
+	m := r.t.Memory
+	if m == nil {
+		return nil, 0
+	}
+	var b []byte
+	for _, w := range m.Auxv {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return b, 0
+}
+
+// nameColumn is where names begin in maps: 25 + 6 words on 64-bit machines, less one blank.
+const nameColumn = 73
+
+// showMaps is /proc/PID/maps.
+func showMaps(r *request) ([]byte, unix.Errno) {
+	m := r.t.Memory
+	if m == nil || m.Regions == nil {
+		return nil, 0
+	}
+	var b []byte
+	flag := func(on bool, c byte) byte {
+		if on {
+			return c
+		}
+		return '-'
+	}
+	for _, g := range m.Regions() {
+		start := len(b)
+		share := byte('p')
+		if g.Shared {
+			share = 's'
+		}
+		var dev, ino uint64
+		name := g.Name
+		if g.File != nil {
+			dev, ino = g.File.Inode.Super.Dev, g.File.Inode.Ino
+			name = strings.ReplaceAll(r.fs.v.AbsoluteName(g.File.Path), "\n", "\\012")
+		}
+		b = fmt.Appendf(b, "%08x-%08x %c%c%c%c %08x %02x:%02x %d ", g.Start, g.End,
+			flag(g.Read, 'r'), flag(g.Write, 'w'), flag(g.Execute, 'x'), share,
+			g.Offset, unix.Major(dev), unix.Minor(dev), ino)
+		if name != "" {
+			for len(b)-start < nameColumn {
+				b = append(b, ' ')
+			}
+			b = append(b, name...)
+		}
+		b = append(b, '\n')
+	}
+	return b, 0
+}
+
+// memFile is /proc/PID/mem: the position is an address. The one who opened it keeps access
+// to this address space, but not to that of a program the process executes later.
+type memFile struct {
+	vfs.FileBase
+	n *node
+}
+
+// openMem remembers in File.Key1 which address space it was.
+func openMem(r *request, f *vfs.File) unix.Errno {
+	if r.t != nil {
+		f.Key1 = 0
+		if r.t.Memory != nil {
+			f.Key1 = r.t.Memory.ID
+		}
+	}
+	f.Ops = memFile{n: r.node}
+	return 0
+}
+
+// memory is the address space behind an open mem file; nil when it is gone.
+func (o memFile) memory(c *vfs.Context, f *vfs.File) *Memory {
+	r, e := o.n.request(c)
+	if e != 0 || r.t.Memory == nil || r.t.Memory.ID != f.Key1 {
+		return nil
+	}
+	return r.t.Memory
+}
+
+// Read implements vfs.FileOps. EIO where nothing is mapped.
+func (o memFile) Read(c *vfs.Context, f *vfs.File, io *usermem.IO, off int64) (int, unix.Errno) {
+	return o.move(c, f, io, off, ipc.Read, func(p []byte) (int, unix.Errno) { return io.Put(p) })
+}
+
+// Write implements vfs.FileOps.
+func (o memFile) Write(c *vfs.Context, f *vfs.File, io *usermem.IO, off int64) (int, unix.Errno) {
+	return o.move(c, f, io, off, ipc.Write, func(p []byte) (int, unix.Errno) { return io.Take(p) })
+}
+
+// memChunk is how much moves at once: through a buffer, for the two address spaces
+// may be the same or change each other's pages.
+const memChunk = 4096
+
+func (o memFile) move(c *vfs.Context, f *vfs.File, io *usermem.IO, off int64, access ipc.Access, copyPart func([]byte) (int, unix.Errno)) (int, unix.Errno) {
+	m := o.memory(c, f)
+	if m == nil {
+		return 0, 0
+	}
+	var buf [memChunk]byte
+	done := 0
+	for n := io.Len(); n > 0; n = io.Len() {
+		p := buf[:min(n, memChunk)]
+		va := uint64(off) + uint64(done)
+		var k int
+		var e unix.Errno
+		if access == ipc.Read {
+			k, e = usermem.CopyIn(m.Forced, p, va)
+			if k > 0 {
+				k, e = copyPart(p[:k])
+			} else if e != 0 {
+				e = unix.EIO
+			}
+		} else {
+			k, e = copyPart(p)
+			if k > 0 {
+				if k, e = usermem.CopyOut(m.Forced, va, p[:k]); k == 0 && e != 0 {
+					e = unix.EIO
+				}
+			}
+		}
+		done += k
+		if e != 0 || k < len(p) {
+			if done > 0 {
+				e = 0
+			}
+			return done, e
+		}
+	}
+	return done, 0
+}
+
+// Seek implements vfs.FileOps: addresses may be anything.
+func (memFile) Seek(_ *vfs.Context, f *vfs.File, off int64, whence int) (int64, unix.Errno) {
+	switch whence {
+	case unix.SEEK_SET:
+		return off, 0
+	case unix.SEEK_CUR:
+		return f.Pos + off, 0
+	}
+	return 0, unix.EINVAL
+}
