@@ -9,15 +9,9 @@ import (
 	"starling/ipc/frame"
 )
 
-// kernelCall does the call of a server. The calls that every event needs come first;
-// the others go through a table.
+// kernelCall does the call of a server.
 func (k *kernel) kernelCall(t *thread) *thread {
-	switch n := t.Number(); {
-	case n == callnum.ReplyWait:
-		return k.callReplyWait(t)
-	case n == callnum.Call:
-		return k.callCall(t)
-	case n < callnum.Count:
+	if n := t.Number(); n < callnum.Count {
 		if f := switching[n]; f != nil {
 			return f(k, t)
 		}
@@ -109,7 +103,7 @@ func (k *kernel) callEndpointCreate(t *thread) ipc.Error {
 	if e == nil {
 		return ipc.ErrMemory
 	}
-	*e = endpoint{header: header{refs: 1}, receivers: 1}
+	*e = endpoint{header: header{refs: 1}, receivers: 1, deadline: never}
 	return k.give(t, capability{kind: capEndpoint, rights: rightReceive | rightSend, object: pointer(e)})
 }
 
@@ -209,7 +203,7 @@ func (k *kernel) makeThread(sp *space, kind ipc.ThreadKind, priority uint8, page
 	if err != 0 {
 		return nil, err
 	}
-	made.priority = priority
+	made.priority, made.above = priority, 1<<priority-1
 	if kind == ipc.Program {
 		made.frame = (*frame.Frame)(cpu.Physical(page))
 		return made, 0

@@ -11,11 +11,12 @@ type endpoint struct {
 	owner     uint64  // name of the server that last waited here: its replies count
 	bits      uint64  // notified, not yet received
 
-	deadline int64
+	deadline int64     // ns since boot; never; or fired: passed, and not yet received
 	timed    bool      // in the kernel's list of deadlines
-	fired    bool      // the deadline has passed, not yet received
 	later    *endpoint // next in that list
 }
+
+const fired = 0
 
 // dropEndpoint takes one reference away. Threads hold references to where their events
 // go, and callers hold the capability they called with, so that nothing is queued
@@ -131,7 +132,7 @@ func (k *kernel) receive(w *thread, e *endpoint) bool {
 	case e.bits != 0:
 		w.SetEvent(uint64(ipc.EventNotify), 0, 0, 0, uint64(k.now), e.bits, 0)
 		e.bits = 0
-	case e.fired || e.timed && e.deadline <= k.now:
+	case e.deadline <= k.now:
 		k.setDeadline(e, 0)
 		w.SetEvent(uint64(ipc.EventTimer), 0, 0, 0, uint64(k.now), 0, 0)
 	case e.queue.head != nil:

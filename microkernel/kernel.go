@@ -3,6 +3,7 @@ package microkernel
 import (
 	"starling/arch/cpu"
 	"starling/ipc"
+	"starling/ipc/callnum"
 )
 
 // never is a time that does not come.
@@ -50,10 +51,18 @@ func (k *kernel) run(t *thread) {
 func (k *kernel) handle(t *thread) *thread {
 	switch {
 	case t.Trap == cpu.TrapSyscall:
-		if t.server != nil {
-			return k.kernelCall(t)
+		if t.server == nil {
+			if next := k.fastSyscall(t); next != nil {
+				return next
+			}
+			return k.trapped(t, event{kind: ipc.EventSyscall})
 		}
-		return k.trapped(t, event{kind: ipc.EventSyscall})
+		if t.Number() == callnum.ReplyWait {
+			if next := k.fastReplyWait(t); next != nil {
+				return next
+			}
+		}
+		return k.kernelCall(t)
 	case t.IsPageFault():
 		return k.fault(t)
 	case t.IsInterrupt():

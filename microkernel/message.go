@@ -98,9 +98,7 @@ func (k *kernel) reply(t *thread, name, sequence, packed uint64) (woken *thread,
 	if action == ipc.ActionForward && (to.event.kind != ipc.EventFault || to.event.b>>classShift != 0 || class == 0) {
 		return nil, ipc.ErrInvalid
 	}
-	if mask != 0 {
-		to.Take(to.frame, cpuGroup(mask))
-	}
+	to.take(mask)
 	switch action {
 	case ipc.ActionResume:
 		return k.release(to), 0
@@ -113,6 +111,13 @@ func (k *kernel) reply(t *thread, name, sequence, packed uint64) (woken *thread,
 		return k.forward(to, class), 0
 	}
 	return nil, 0
+}
+
+// take takes register groups from the frame of a program.
+func (t *thread) take(mask ipc.Mask) {
+	if mask != 0 {
+		t.Take(t.frame, cpuGroup(mask))
+	}
 }
 
 // classShift is where the verdict is in argument 1 of a fault event.

@@ -68,7 +68,7 @@ func (k *kernel) unready(t *thread) {
 }
 
 // moreImportant is true when a thread with a higher priority than t's is ready.
-func (k *kernel) moreImportant(t *thread) bool { return k.ready&(1<<t.priority-1) != 0 }
+func (k *kernel) moreImportant(t *thread) bool { return k.ready&t.above != 0 }
 
 // prefer runs t, which is in no queue, unless something more important is ready or
 // its time is over.
@@ -166,7 +166,7 @@ func (k *kernel) expire() {
 	for e := k.deadlines; e != nil && e.deadline <= k.now; e = k.deadlines {
 		k.deadlines = e.later
 		e.later, e.timed = nil, false
-		e.fired = true
+		e.deadline = fired
 		if w := e.waiter; w != nil {
 			k.receive(w, e)
 			k.makeReady(w)
@@ -191,8 +191,8 @@ func (k *kernel) setDeadline(e *endpoint, deadline int64) {
 		}
 		e.later, e.timed = nil, false
 	}
-	e.fired = false
 	if deadline == 0 {
+		e.deadline = never
 		return
 	}
 	e.deadline, e.timed = deadline, true

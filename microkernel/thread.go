@@ -35,7 +35,8 @@ type thread struct {
 	sequence           uint64
 	state              threadState
 	priority           uint8
-	recalled           bool // report instead of running next
+	above              uint32 // bits of the priorities that are more important
+	recalled           bool   // report instead of running next
 	badge              uint64
 	event              event
 	frame              *frame.Frame // programs
