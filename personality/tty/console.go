@@ -5,6 +5,7 @@ import (
 
 	"starling/ipc/console"
 	"starling/personality/state"
+	"starling/personality/vfs"
 	"starling/personality/wait"
 )
 
@@ -111,12 +112,13 @@ func (m *Manager) unsent(t *TTY) int {
 }
 
 // drained waits until all output has reached the device: EAGAIN until then. The
-// console notifies when its last byte is out.
-func (m *Manager) drained(t *TTY) unix.Errno {
-	if m.unsent(t) > 0 {
-		return unix.EAGAIN
+// console notifies when its last byte is out. An open file that must not wait does not.
+func (m *Manager) drained(c *vfs.Context, f *vfs.File, t *TTY) unix.Errno {
+	if f.NonBlock() || m.unsent(t) == 0 {
+		return 0
 	}
-	return 0
+	c.WaitOn = t.WaitID()
+	return unix.EAGAIN
 }
 
 // WaitID is what waiters for the terminal wait for.

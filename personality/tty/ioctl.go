@@ -45,23 +45,23 @@ func (t *TTY) ioctl(c *vfs.Context, f *vfs.File, cmd uint32, arg uint64) (int64,
 	case tcgeta:
 		return 0, t.getSettings(c, arg, oldLayout)
 	case unix.TCSETS:
-		return 0, t.setSettings(c, arg, 0)
+		return 0, t.setSettings(c, f, arg, 0)
 	case unix.TCSETSW:
-		return 0, t.setSettings(c, arg, drainFirst)
+		return 0, t.setSettings(c, f, arg, drainFirst)
 	case unix.TCSETSF:
-		return 0, t.setSettings(c, arg, drainFirst|flushFirst)
+		return 0, t.setSettings(c, f, arg, drainFirst|flushFirst)
 	case unix.TCSETS2:
-		return 0, t.setSettings(c, arg, withSpeeds)
+		return 0, t.setSettings(c, f, arg, withSpeeds)
 	case unix.TCSETSW2:
-		return 0, t.setSettings(c, arg, withSpeeds|drainFirst)
+		return 0, t.setSettings(c, f, arg, withSpeeds|drainFirst)
 	case unix.TCSETSF2:
-		return 0, t.setSettings(c, arg, withSpeeds|drainFirst|flushFirst)
+		return 0, t.setSettings(c, f, arg, withSpeeds|drainFirst|flushFirst)
 	case tcseta:
-		return 0, t.setSettings(c, arg, oldLayout)
+		return 0, t.setSettings(c, f, arg, oldLayout)
 	case tcsetaw:
-		return 0, t.setSettings(c, arg, oldLayout|drainFirst)
+		return 0, t.setSettings(c, f, arg, oldLayout|drainFirst)
 	case tcsetaf:
-		return 0, t.setSettings(c, arg, oldLayout|drainFirst|flushFirst)
+		return 0, t.setSettings(c, f, arg, oldLayout|drainFirst|flushFirst)
 	case unix.TIOCGLCKTRMIOS, unix.TIOCSLCKTRMIOS:
 		return 0, r.lockSettings(c, cmd == unix.TIOCSLCKTRMIOS, arg)
 
@@ -104,7 +104,7 @@ func (t *TTY) ioctl(c *vfs.Context, f *vfs.File, cmd uint32, arg uint64) (int64,
 		if e := t.check(c, unix.SIGTTOU); e != 0 {
 			return 0, e
 		}
-		return 0, t.m.drained(t)
+		return 0, t.m.drained(c, f, t)
 	case unix.TIOCCBRK:
 		return 0, 0
 
@@ -144,9 +144,6 @@ func (t *TTY) ioctl(c *vfs.Context, f *vfs.File, cmd uint32, arg uint64) (int64,
 	if t.Kind == Master {
 		return t.masterIoctl(c, cmd, arg)
 	}
-	if t.Kind == Slave && cmd == unix.TIOCPKT {
-		return 0, unix.ENOTTY
-	}
 	return 0, unix.ENOTTY
 }
 
@@ -184,7 +181,7 @@ func (t *TTY) getSettings(c *vfs.Context, arg uint64, how int) unix.Errno {
 }
 
 // setSettings changes the settings. A background process is stopped first.
-func (t *TTY) setSettings(c *vfs.Context, arg uint64, how int) unix.Errno {
+func (t *TTY) setSettings(c *vfs.Context, f *vfs.File, arg uint64, how int) unix.Errno {
 	r := t.real()
 	if e := r.check(c, unix.SIGTTOU); e != 0 {
 		return e
@@ -210,7 +207,7 @@ func (t *TTY) setSettings(c *vfs.Context, arg uint64, how int) unix.Errno {
 		r.flushInput()
 	}
 	if how&drainFirst != 0 {
-		if e := r.m.drained(r); e != 0 {
+		if e := r.m.drained(c, f, r); e != 0 {
 			return e
 		}
 	}
