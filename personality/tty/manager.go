@@ -117,11 +117,28 @@ func (d device) Reopen(f *vfs.File) unix.Errno {
 	return 0
 }
 
+// export is the state of a terminal. What is empty is absent, so that the bytes do
+// not tell whether there ever was something.
+func (t *TTY) export() *state.TTYT {
+	r := t.TTYT
+	for _, p := range [...]*[]byte{&r.Input, &r.Echoes, &r.Arrived, &r.Output, &r.LockCc} {
+		if len(*p) == 0 {
+			*p = nil
+		}
+	}
+	for _, p := range [...]*[]uint32{&r.Marks, &r.LockFlags} {
+		if len(*p) == 0 {
+			*p = nil
+		}
+	}
+	return &r
+}
+
 // Export is the state of all terminals, sorted by id.
 func (m *Manager) Export() *state.TerminalsT {
 	s := &state.TerminalsT{}
 	for _, t := range m.ttys {
-		s.Ttys = append(s.Ttys, &t.TTYT)
+		s.Ttys = append(s.Ttys, t.export())
 	}
 	sort.Slice(s.Ttys, func(i, j int) bool { return s.Ttys[i].Id < s.Ttys[j].Id })
 	if m.console != nil {
