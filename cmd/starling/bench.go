@@ -46,6 +46,9 @@ func runBench(o *options, names []string, linux, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	if err := qemu.Installed(); err != nil {
+		return err
+	}
 	s, err := o.prepare()
 	if err != nil {
 		return err

@@ -75,6 +75,9 @@ func (o *options) prepare() (*system, error) {
 	if s.qemu, err = o.machineConfig(); err != nil {
 		return nil, err
 	}
+	if s.Config, err = o.config(); err != nil {
+		return nil, err
+	}
 	s.Manifest = images.SystemManifest
 	if o.manifest != "" {
 		if s.Manifest, err = os.ReadFile(o.manifest); err != nil {
@@ -97,10 +100,7 @@ func (o *options) prepare() (*system, error) {
 	}
 	builder := images.Builder{Source: source, Log: o.log}
 	names := append([]string{images.KernelProgram, images.RootProgram}, m.Binaries()...)
-	if s.Programs, err = builder.Programs(names); err != nil {
-		return nil, err
-	}
-	s.Config, err = o.config()
+	s.Programs, err = builder.Programs(names)
 	return s, err
 }
 

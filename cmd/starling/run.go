@@ -38,6 +38,9 @@ executed or found, and 125 when Starling itself failed.`,
 }
 
 func run(o *options, timeout time.Duration, args []string) error {
+	if err := qemu.Installed(); err != nil {
+		return err
+	}
 	s, err := o.prepare()
 	if err != nil {
 		return err

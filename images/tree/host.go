@@ -21,6 +21,9 @@ func (t *Tree) AddHost(host, guest string) error {
 	}
 	a := hostAdder{t: t, links: map[[2]uint64]string{}, owners: os.Geteuid() == 0}
 	// What is named on the command line is followed when it is a link itself.
+	if _, err := os.Stat(host); err != nil {
+		return err
+	}
 	start, err := filepath.EvalSymlinks(host)
 	if err != nil {
 		return err

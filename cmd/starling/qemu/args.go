@@ -162,6 +162,12 @@ func ByHand(c Config, image string) (string, error) {
 	return Program + " " + strings.Join(args, " "), nil
 }
 
+// Installed tells whether there is a QEMU to run.
+func Installed() error {
+	_, err := find()
+	return err
+}
+
 // find looks QEMU up.
 func find() (string, error) {
 	path, err := exec.LookPath(Program)
