@@ -212,6 +212,9 @@ func (v *VFS) NewInode(s *Super, mode uint32, ops NodeOps) *Inode {
 	return in
 }
 
+// Attachment is an Inode.Private that ends with its inode: a pipe.
+type Attachment interface{ InodeGone() }
+
 // unref drops one use of the inode; a file that has neither name nor user goes.
 func (v *VFS) unref(in *Inode) {
 	in.refs--
@@ -220,6 +223,9 @@ func (v *VFS) unref(in *Inode) {
 
 func (v *VFS) mayEvict(in *Inode) {
 	if in.refs == 0 && (in.Nlink == 0 || in.Flags&InodeNameless != 0) {
+		if a, ok := in.Private.(Attachment); ok {
+			a.InodeGone()
+		}
 		in.Ops.Evict(v, in)
 	}
 }

@@ -87,10 +87,13 @@ func (c *Context) Open(dirfd int32, path []byte, how *OpenHow) (*File, unix.Errn
 	if how.Flags&unix.O_EXCL != 0 {
 		flags &^= Follow
 	}
-	if e := c.Walk(base, path, flags|Create, &t); e != 0 {
+	if e := c.Walk(base, path, flags|Create|NoSlash, &t); e != 0 {
 		return nil, e
 	}
-	if t.Last != LastName || t.Slash {
+	if t.Last != LastName {
+		if how.Flags&unix.O_EXCL != 0 {
+			return nil, unix.EEXIST
+		}
 		return nil, unix.EISDIR
 	}
 	if !t.Exists() {

@@ -76,6 +76,9 @@ func (c *Context) write(f *File, io *usermem.IO, off int64, atEnd bool) (int, in
 
 // Seek is lseek(2).
 func (c *Context) Seek(f *File, off int64, whence int) (int64, unix.Errno) {
+	if uint(whence) > unix.SEEK_HOLE {
+		return 0, unix.EINVAL
+	}
 	if f.Modes&ModeSeek == 0 {
 		return 0, unix.ESPIPE
 	}

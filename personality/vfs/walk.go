@@ -19,6 +19,8 @@ const (
 	Directory
 	// Create: the last name may be absent; a trailing slash is allowed only for directories.
 	Create
+	// NoSlash: a slash after the last name is EISDIR (open(2) with O_CREAT).
+	NoSlash
 	// The rest is openat2(2)'s RESOLVE_*.
 	NoCrossing
 	NoMagic
@@ -229,6 +231,9 @@ func (c *Context) Walk(base Path, path []byte, flags WalkFlags, t *Target) unix.
 				return w.end(t)
 			}
 			continue
+		}
+		if final && t.Slash && flags&NoSlash != 0 {
+			return unix.EISDIR
 		}
 		if len(name) > NameMax {
 			return unix.ENAMETOOLONG

@@ -32,6 +32,7 @@ type Pipe struct {
 	state.PipeT
 	ring  content.Ring
 	inode *vfs.Inode
+	m     *Pipes
 	slot  int
 }
 
@@ -76,7 +77,7 @@ func (m *Pipes) HiddenMount() *vfs.Mount { return m.mount }
 
 // pipe makes the pipe of an inode.
 func (m *Pipes) pipe(in *vfs.Inode) *Pipe {
-	p := &Pipe{inode: in, slot: len(m.all)}
+	p := &Pipe{inode: in, m: m, slot: len(m.all)}
 	p.Id = m.v.NewID()
 	m.v.NewID()
 	m.v.NewID()
@@ -148,12 +149,8 @@ func (m *Pipes) forget(p *Pipe) {
 	p.inode.Private = nil
 }
 
-// Evict implements vfs.NodeOps: an anonymous pipe is closed.
-func (m *Pipes) Evict(_ *vfs.VFS, in *vfs.Inode) {
-	if p, ok := in.Private.(*Pipe); ok {
-		m.forget(p)
-	}
-}
+// InodeGone implements vfs.Attachment.
+func (p *Pipe) InodeGone() { p.m.forget(p) }
 
 // Open implements vfs.FIFO (fifo(7)). A blocked open is not counted as an end:
 // who comes from the other side sees it waiting.
@@ -232,7 +229,7 @@ func (m *Pipes) Export(t *state.VFST) {
 func (m *Pipes) Import(t *state.VFST, r *vfs.Restorer) unix.Errno {
 	m.mount = r.HiddenMountOf(m.Name())
 	for _, s := range t.Pipes {
-		p := &Pipe{PipeT: *s, inode: r.Inode(s.Inode), slot: len(m.all)}
+		p := &Pipe{PipeT: *s, inode: r.Inode(s.Inode), m: m, slot: len(m.all)}
 		if p.inode == nil {
 			return unix.EINVAL
 		}
