@@ -63,6 +63,7 @@ func (k *kernel) boot(r Runtime) error {
 		return err
 	}
 	k.clock = cpu.Calibrate(m.StartTicks)
+	cpu.SetClock(k.clock)
 	// The clock is read after boot has begun: take what has passed off.
 	wall := cpu.WallClock()
 	wall -= min(wall, k.clock.Nanoseconds(cpu.Ticks()))
@@ -225,7 +226,7 @@ func (s *starter) handOver(m cpu.Machine, info *ipc.ServerInfo) error {
 		mem.mapped, mem.device = mapped, device
 		grant(name, kind, capability{kind: capMemory, object: pointer(mem)}, r.Start, r.Size)
 	}
-	grant("self", ipc.GrantThread, capability{kind: capThread, badge: s.root.name()}, 0, 0)
+	grant("self", ipc.GrantThread, capability{kind: capThread, badge: s.root.Name}, 0, 0)
 	s.root.space.refs++
 	grant("space", ipc.GrantSpace, capability{kind: capSpace, object: pointer(s.root.space)}, 0, 0)
 	grant("machine", ipc.GrantMachine, capability{kind: capMachine}, 0, 0)

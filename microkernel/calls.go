@@ -140,7 +140,7 @@ func (k *kernel) callCapDelete(t *thread) ipc.Error {
 	if t.server.find(h).kind == capNone {
 		return ipc.ErrCapability
 	}
-	k.remove(t.server, ipc.Handle(h))
+	k.remove(t, ipc.Handle(h))
 	return 0
 }
 
@@ -171,7 +171,7 @@ func (k *kernel) callThreadCreate(t *thread) ipc.Error {
 	if err != 0 {
 		return err
 	}
-	if spec.Kind > ipc.Server || spec.Priority >= priorities || spec.FrameOffset%cpu.PageSize != 0 ||
+	if spec.Kind > ipc.Server || spec.Priority >= priorities || spec.Kind == ipc.Server && spec.Priority == priorities-1 || spec.FrameOffset%cpu.PageSize != 0 ||
 		spec.FrameOffset/cpu.PageSize >= m.pages || m.device {
 		return ipc.ErrInvalid
 	}
@@ -180,6 +180,9 @@ func (k *kernel) callThreadCreate(t *thread) ipc.Error {
 		return err
 	}
 	m.mapped = true
+	if trapTo != nil && spec.Kind == ipc.Program && spec.Priority == priorities-1 {
+		made.Gate, made.GateBadge = &trapTo.Gate, spec.TrapBadge
+	}
 	made.faultTo, made.faultBadge = faultTo, spec.FaultBadge
 	made.trapTo, made.trapBadge = trapTo, spec.TrapBadge
 	for _, e := range [...]*endpoint{faultTo, trapTo} {
@@ -187,12 +190,12 @@ func (k *kernel) callThreadCreate(t *thread) ipc.Error {
 			e.refs++
 		}
 	}
-	h, err := k.insert(t.server, capability{kind: capThread, badge: made.name()})
+	h, err := k.insert(t.server, capability{kind: capThread, badge: made.Name})
 	if err != 0 {
 		k.destroyThread(made)
 		return err
 	}
-	t.SetResults(0, uint64(h), made.name())
+	t.SetResults(0, uint64(h), made.Name)
 	return 0
 }
 
@@ -205,7 +208,7 @@ func (k *kernel) makeThread(sp *space, kind ipc.ThreadKind, priority uint8, page
 	}
 	made.priority, made.above = priority, 1<<priority-1
 	if kind == ipc.Program {
-		made.frame = (*frame.Frame)(cpu.Physical(page))
+		made.Frame = (*frame.Frame)(cpu.Physical(page))
 		return made, 0
 	}
 	if made.server = k.newServer((*[ipc.MessageSize]byte)(cpu.Physical(page))); made.server == nil {
@@ -220,10 +223,10 @@ func (k *kernel) callThreadStart(t *thread) ipc.Error {
 	if err != 0 {
 		return err
 	}
-	if to.state != threadNew {
+	if to.State != cpu.StateNew {
 		return ipc.ErrState
 	}
-	if to.frame == nil {
+	if to.Frame == nil {
 		to.SetStart(t.Argument(2), t.Argument(3))
 		if to.BadJump() {
 			return ipc.ErrInvalid
@@ -233,7 +236,7 @@ func (k *kernel) callThreadStart(t *thread) ipc.Error {
 		if mask > uint64(maskAll) {
 			return ipc.ErrInvalid
 		}
-		to.Take(to.frame, cpuGroup(ipc.Mask(mask)))
+		to.Take(to.Frame, cpuGroup(ipc.Mask(mask)))
 	}
 	if woken := k.release(to); woken != nil {
 		k.makeReady(woken)
@@ -258,11 +261,12 @@ func (k *kernel) callThreadRecall(t *thread) ipc.Error {
 	if err != 0 {
 		return err
 	}
-	if to.frame == nil {
+	if to.Frame == nil {
 		return ipc.ErrInvalid
 	}
 	to.recalled = true
-	if to.state == threadReady {
+	to.noShortReply()
+	if to.State == cpu.StateReady {
 		k.unready(to)
 		if woken := k.release(to); woken != nil {
 			k.makeReady(woken)
@@ -280,7 +284,7 @@ func (k *kernel) callThreadSetSpace(t *thread) ipc.Error {
 	if err != 0 {
 		return err
 	}
-	if to.frame == nil || to.state == threadReady {
+	if to.Frame == nil || to.State == cpu.StateReady {
 		return ipc.ErrState
 	}
 	old := to.space
@@ -299,10 +303,10 @@ func (k *kernel) callThreadSync(t *thread) ipc.Error {
 	switch {
 	case mask > uint64(maskAll):
 		return ipc.ErrInvalid
-	case to.state == threadReady || to.state == threadWaiting:
+	case to.State == cpu.StateReady || to.State == cpu.StateWaiting:
 		return ipc.ErrState
 	}
-	f := to.frame
+	f := to.Frame
 	if f == nil {
 		f = (*frame.Frame)(pointer(t.server.buffer))
 	}
@@ -329,7 +333,7 @@ func (k *kernel) callCounter(t *thread) ipc.Error {
 	case callnum.CounterSpaceSwitch:
 		v = cpu.SpaceSwitches()
 	case callnum.CounterTraps:
-		v = k.traps
+		v = k.traps + cpu.ShortTraps()
 	case callnum.CounterInterrupts:
 		v = k.interrupts
 	case callnum.CounterAllocations:

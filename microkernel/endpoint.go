@@ -1,15 +1,20 @@
 package microkernel
 
-import "starling/ipc"
+import (
+	"unsafe"
+
+	"starling/arch/cpu"
+	"starling/ipc"
+)
 
 // endpoint is where events and messages wait for a server.
 type endpoint struct {
 	header
-	receivers uint32  // capabilities that can receive
-	queue     queue   // threads in threadQueued
-	waiter    *thread // the server in threadWaiting, nil if none
-	owner     uint64  // name of the server that last waited here: its replies count
-	bits      uint64  // notified, not yet received
+	cpu.Gate
+	receivers uint32 // capabilities that can receive
+	owner     uint64 // name of the server that last waited here: its replies count
+	queue     queue  // threads in StateQueued
+	bits      uint64 // notified, not yet received
 
 	deadline int64     // ns since boot; never; or fired: passed, and not yet received
 	timed    bool      // in the kernel's list of deadlines
@@ -17,6 +22,24 @@ type endpoint struct {
 }
 
 const fired = 0
+
+// endpointOf is the endpoint of a gate, which is inside it.
+func endpointOf(g *cpu.Gate) *endpoint {
+	return (*endpoint)(unsafe.Add(unsafe.Pointer(g), -int(unsafe.Offsetof(endpoint{}.Gate))))
+}
+
+// endpointAt is where a thread is queued, delivered or waits.
+func endpointAt(t *thread) *endpoint { return endpointOf(t.At) }
+
+// waiting is the server that waits here.
+func (e *endpoint) waiting() *thread { return threadOf(e.Waiter) }
+
+// noShortReply makes the next reply to a delivered thread come to the kernel proper.
+func (t *thread) noShortReply() {
+	if t.At != nil && t.At.Last == &t.Context {
+		t.At.Last = nil
+	}
+}
 
 // dropEndpoint takes one reference away. Threads hold references to where their events
 // go, and callers hold the capability they called with, so that nothing is queued
@@ -37,10 +60,10 @@ func (k *kernel) dropReceiver(e *endpoint) {
 	if e.receivers--; e.receivers > 0 {
 		return
 	}
-	k.failCalls(func(t *thread) bool { return t.at == e })
+	k.failCalls(func(t *thread) bool { return t.At == &e.Gate })
 	for t := e.queue.head; t != nil; t = e.queue.head {
 		e.queue.remove(t)
-		t.state, t.at = threadStuck, nil
+		t.State, t.At = cpu.StateStuck, nil
 	}
 }
 
@@ -49,19 +72,18 @@ func (k *kernel) dropReceiver(e *endpoint) {
 // among the callers, or wait for one of them. Traps that it has not answered stay
 // with their endpoint, for the next server that waits there.
 func (k *kernel) failClients(server *thread) {
-	name := server.name()
-	k.failCalls(func(t *thread) bool { return t.state == threadDelivered && t.at.owner == name })
+	k.failCalls(func(t *thread) bool { return t.State == cpu.StateDelivered && endpointAt(t).owner == server.Name })
 }
 
 // failCalls ends the calls, queued or delivered, that nobody is going to answer.
 func (k *kernel) failCalls(lost func(*thread) bool) {
 	for i := uint32(1); i < k.threads.count; i++ {
 		t := k.threads.pages[i/uint32(threadsPerPage)][i%uint32(threadsPerPage)].thread
-		if t == nil || t.event.kind != ipc.EventMessage || t.state != threadDelivered && t.state != threadQueued || !lost(t) {
+		if t == nil || !t.is(ipc.EventMessage) || t.State != cpu.StateDelivered && t.State != cpu.StateQueued || !lost(t) {
 			continue
 		}
-		if t.state == threadQueued {
-			t.at.queue.remove(t)
+		if t.State == cpu.StateQueued {
+			endpointAt(t).queue.remove(t)
 		}
 		t.SetStatus(int64(ipc.ErrGone))
 		k.makeReady(t)
@@ -71,45 +93,45 @@ func (k *kernel) failCalls(lost func(*thread) bool) {
 // post hands the event of a thread, which has just stopped, to an endpoint. When a
 // server waits there it gets the event and is returned: it is to run, and in no queue.
 func (k *kernel) post(t *thread, e *endpoint, badge uint64) (woken *thread) {
-	t.sequence++
-	t.badge = badge
-	if t.frame != nil {
+	t.Sequence++
+	t.Badge = badge
+	if t.Frame != nil {
 		k.fillFrame(t)
 	}
 	if e == nil && t == k.root {
 		rootDied(t)
 	}
 	if e == nil || e.receivers == 0 {
-		t.state, t.at = threadStuck, nil
+		t.State, t.At = cpu.StateStuck, nil
 		return nil
 	}
-	t.at = e
-	w := e.waiter
+	t.At = &e.Gate
+	w := e.waiting()
 	if w == nil {
-		t.state = threadQueued
+		t.State = cpu.StateQueued
 		e.queue.push(t)
+		e.Busy = 1
 		return nil
 	}
 	k.deliver(t, w)
-	t.state = threadDelivered
-	e.waiter = nil
+	e.Waiter = nil
 	return w
 }
 
 // fillFrame writes the trapped program's registers and the event to its frame.
 func (k *kernel) fillFrame(t *thread) {
-	t.Publish(t.frame)
-	f := &t.frame.Event
-	f.Kind, f.Vector, f.Flags = uint16(t.event.kind), 0, 0
-	f.Thread, f.Generation, f.Sequence = t.number, t.generation, t.sequence
-	f.Badge, f.Time = t.badge, k.now
-	f.UserTime = k.clock.Duration(t.userTicks)
-	if t.event.kind == ipc.EventSyscall {
+	t.Publish(t.Frame)
+	f := &t.Frame.Event
+	f.Kind, f.Vector, f.Flags = uint16(t.Kind), 0, 0
+	f.Thread, f.Generation, f.Sequence = uint32(t.Name), uint32(t.Name>>32), t.Sequence
+	f.Badge, f.Time = t.Badge, k.now
+	f.UserTime = k.clock.Duration(t.User)
+	if t.is(ipc.EventSyscall) {
 		return
 	}
 	f.Address, f.Error, f.DebugStatus = t.Address, t.Code, 0
-	if t.event.kind == ipc.EventException {
-		f.Vector = uint16(t.event.a)
+	if t.is(ipc.EventException) {
+		f.Vector = uint16(t.a)
 		if t.IsDebug() {
 			f.DebugStatus = t.DebugStatus()
 		}
@@ -118,11 +140,15 @@ func (k *kernel) fillFrame(t *thread) {
 
 // deliver puts a thread's event into the registers of the server that receives it.
 func (k *kernel) deliver(t, w *thread) {
-	a, b := t.event.a, t.event.b
-	if t.event.kind == ipc.EventMessage {
+	a, b := t.a, t.b
+	if t.is(ipc.EventMessage) {
 		a, b = k.transfer(t, w, a, b)
 	}
-	w.SetEvent(uint64(t.event.kind), t.badge, t.name(), t.sequence, uint64(k.now), a, b)
+	w.SetEvent(t.Kind, t.Badge, t.Name, t.Sequence, uint64(k.now), a, b)
+	t.State = cpu.StateDelivered
+	if t.is(ipc.EventSyscall) {
+		t.At.Last = &t.Context
+	}
 }
 
 // receive gives the waiting or calling server w the next event of e, if there is
@@ -139,30 +165,31 @@ func (k *kernel) receive(w *thread, e *endpoint) bool {
 		t := e.queue.head
 		e.queue.remove(t)
 		k.deliver(t, w)
-		t.state = threadDelivered
 	default:
 		return false
 	}
-	e.waiter = nil
+	e.Waiter = nil
 	return true
 }
 
 // wait makes server t receive at e; false: it has to wait, and may not run.
 func (k *kernel) wait(t *thread, e *endpoint) bool {
-	e.owner = t.name()
+	e.Owner, e.owner = &t.Context, t.Name
 	if k.receive(t, e) {
 		return true
 	}
-	e.waiter = t
-	t.state, t.at = threadWaiting, e
+	e.Waiter, e.Busy = &t.Context, 0
+	t.State, t.At = cpu.StateWaiting, &e.Gate
 	return false
 }
 
 // notify sets bits at e and wakes its waiter.
 func (k *kernel) notify(e *endpoint, bits uint64) {
 	e.bits |= bits
-	if w := e.waiter; w != nil && e.bits != 0 {
+	if w := e.waiting(); w != nil && e.bits != 0 {
 		k.receive(w, e)
 		k.makeReady(w)
+	} else {
+		e.Busy = 1
 	}
 }

@@ -3,7 +3,6 @@ package microkernel
 import (
 	"starling/arch/cpu"
 	"starling/ipc"
-	"starling/ipc/callnum"
 )
 
 // never is a time that does not come.
@@ -39,10 +38,11 @@ type kernel struct {
 // run is the kernel proper: it never returns.
 func (k *kernel) run(t *thread) {
 	for {
+		cpu.Hold(k.hold())
 		cpu.Resume(&t.Context)
+		t = threadOf(cpu.Current())
 		k.traps++
 		k.now = k.clock.Nanoseconds(t.Entered)
-		t.userTicks += t.UserTicks()
 		t = k.handle(t)
 	}
 }
@@ -51,18 +51,10 @@ func (k *kernel) run(t *thread) {
 func (k *kernel) handle(t *thread) *thread {
 	switch {
 	case t.Trap == cpu.TrapSyscall:
-		if t.server == nil {
-			if next := k.fastSyscall(t); next != nil {
-				return next
-			}
-			return k.trapped(t, event{kind: ipc.EventSyscall})
+		if t.server != nil {
+			return k.kernelCall(t)
 		}
-		if t.Number() == callnum.ReplyWait {
-			if next := k.fastReplyWait(t); next != nil {
-				return next
-			}
-		}
-		return k.kernelCall(t)
+		return k.trapped(t, ipc.EventSyscall, 0, 0)
 	case t.IsPageFault():
 		return k.fault(t)
 	case t.IsInterrupt():
@@ -70,7 +62,7 @@ func (k *kernel) handle(t *thread) *thread {
 	case t.IsSpurious():
 		return t
 	}
-	return k.trapped(t, event{kind: ipc.EventException, a: t.Trap, b: t.Code})
+	return k.trapped(t, ipc.EventException, t.Trap, t.Code)
 }
 
 // fault goes to the fault endpoint first.
@@ -81,7 +73,7 @@ func (k *kernel) fault(t *thread) *thread {
 	} else if write {
 		access = ipc.Write
 	}
-	t.event = event{kind: ipc.EventFault, a: t.Address, b: uint64(access)}
+	t.setEvent(ipc.EventFault, t.Address, uint64(access))
 	if t.faultTo == nil {
 		return k.next(k.post(t, t.trapTo, t.trapBadge))
 	}
@@ -89,8 +81,8 @@ func (k *kernel) fault(t *thread) *thread {
 }
 
 // trapped hands an event to the trap endpoint.
-func (k *kernel) trapped(t *thread, e event) *thread {
-	t.event = e
+func (k *kernel) trapped(t *thread, kind ipc.EventKind, a, b uint64) *thread {
+	t.setEvent(kind, a, b)
 	if t.server != nil {
 		k.failClients(t)
 	}

@@ -1,6 +1,7 @@
 package microkernel
 
 import (
+	"starling/arch/cpu"
 	"starling/ipc"
 	"starling/ipc/callnum"
 )
@@ -49,14 +50,14 @@ func (k *kernel) callCall(t *thread) *thread {
 	if err != 0 {
 		return k.finish(t, err)
 	}
-	t.event = event{kind: ipc.EventMessage, a: t.Argument(1), b: t.Argument(2)}
+	t.setEvent(ipc.EventMessage, t.Argument(1), t.Argument(2))
 	return k.next(k.post(t, e, c.badge))
 }
 
 // answered finds the thread whose event the running server t answers.
 func (k *kernel) answered(t *thread, name, sequence uint64) (*thread, ipc.Error) {
 	to := k.threads.find(name)
-	if to == nil || to.state != threadDelivered || to.sequence != sequence || to.at.owner != t.name() {
+	if to == nil || to.State != cpu.StateDelivered || to.Sequence != sequence || endpointAt(to).owner != t.Name {
 		return nil, ipc.ErrStale
 	}
 	return to, 0
@@ -68,7 +69,7 @@ func (k *kernel) answer(t *thread, name, sequence, n, handle uint64) (*thread, i
 	if err != 0 {
 		return nil, err
 	}
-	if to.event.kind != ipc.EventMessage {
+	if !to.is(ipc.EventMessage) {
 		return nil, ipc.ErrState
 	}
 	if err := sendable(t, n, handle); err != 0 {
@@ -89,21 +90,22 @@ func (k *kernel) reply(t *thread, name, sequence, packed uint64) (woken *thread,
 	action := ipc.Action(packed & 0xff)
 	mask := ipc.Mask(packed >> callnum.ReplyMaskShift)
 	class := packed >> callnum.ReplyClassShift
-	if to.event.kind == ipc.EventMessage {
+	if to.is(ipc.EventMessage) {
 		return nil, ipc.ErrState
 	}
-	if action > ipc.ActionForward || mask&^maskAll != 0 || class > uint64(ipc.FaultOutOfMemory) || mask != 0 && to.frame == nil {
+	if action > ipc.ActionForward || mask&^maskAll != 0 || class > uint64(ipc.FaultOutOfMemory) || mask != 0 && to.Frame == nil {
 		return nil, ipc.ErrInvalid
 	}
-	if action == ipc.ActionForward && (to.event.kind != ipc.EventFault || to.event.b>>classShift != 0 || class == 0) {
+	if action == ipc.ActionForward && (!to.is(ipc.EventFault) || to.b>>classShift != 0 || class == 0) {
 		return nil, ipc.ErrInvalid
 	}
+	to.noShortReply()
 	to.take(mask)
 	switch action {
 	case ipc.ActionResume:
 		return k.release(to), 0
 	case ipc.ActionResumeReport:
-		to.recalled = to.frame != nil
+		to.recalled = to.Frame != nil
 		return k.release(to), 0
 	case ipc.ActionKill:
 		k.destroyThread(to)
@@ -116,7 +118,7 @@ func (k *kernel) reply(t *thread, name, sequence, packed uint64) (woken *thread,
 // take takes register groups from the frame of a program.
 func (t *thread) take(mask ipc.Mask) {
 	if mask != 0 {
-		t.Take(t.frame, cpuGroup(mask))
+		t.Take(t.Frame, cpuGroup(mask))
 	}
 }
 
@@ -125,13 +127,13 @@ const classShift = 8
 
 // forward hands a fault on to the trap endpoint with the pager's verdict.
 func (k *kernel) forward(t *thread, class uint64) *thread {
-	t.event.b |= class << classShift
+	t.b |= class << classShift
 	if t.server != nil {
 		k.failClients(t)
 	}
 	woken := k.post(t, t.trapTo, t.trapBadge)
-	if t.frame != nil {
-		t.frame.Event.Flags = uint32(class)
+	if t.Frame != nil {
+		t.Frame.Event.Flags = uint32(class)
 	}
 	return woken
 }
@@ -142,12 +144,12 @@ func (k *kernel) release(t *thread) *thread {
 	switch {
 	case t.recalled:
 		t.recalled = false
-		t.event = event{kind: ipc.EventReport}
-	case t.frame != nil && t.BadJump():
+		t.setEvent(ipc.EventReport, 0, 0)
+	case t.Frame != nil && t.BadJump():
 		t.SetProtectionFault()
-		t.event = event{kind: ipc.EventException, a: t.Trap, b: t.Code}
+		t.setEvent(ipc.EventException, t.Trap, t.Code)
 	default:
-		t.state, t.at = threadReady, nil
+		t.State, t.At = cpu.StateReady, nil
 		return t
 	}
 	return k.post(t, t.trapTo, t.trapBadge)
@@ -204,7 +206,7 @@ func (k *kernel) callWait(t *thread) *thread {
 // waitable is the endpoint that t wants to wait at.
 func (k *kernel) waitable(t *thread) (*endpoint, ipc.Error) {
 	e, _, err := findEndpoint(t, t.Argument(0), rightReceive)
-	if err == 0 && e.waiter != nil {
+	if err == 0 && e.Waiter != nil {
 		err = ipc.ErrState
 	}
 	return e, err
@@ -213,6 +215,7 @@ func (k *kernel) waitable(t *thread) (*endpoint, ipc.Error) {
 // waitAfter makes t receive at e. With nothing to receive, the thread that its
 // reply has woken runs at once.
 func (k *kernel) waitAfter(t *thread, e *endpoint, woken *thread) *thread {
+	t.WaitGate, t.WaitHandle = &e.Gate, t.Argument(0)
 	if k.wait(t, e) {
 		if woken != nil {
 			k.makeReady(woken)

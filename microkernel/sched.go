@@ -46,14 +46,14 @@ func (q *queue) remove(t *thread) {
 
 // makeReady puts a thread at the end of the run queue of its priority.
 func (k *kernel) makeReady(t *thread) {
-	t.state, t.at = threadReady, nil
+	t.State, t.At = cpu.StateReady, nil
 	k.queues[t.priority].push(t)
 	k.ready |= 1 << t.priority
 	k.arm(k.sliceEnd) // the running thread may be alone no longer
 }
 
 func (k *kernel) makeReadyFirst(t *thread) {
-	t.state, t.at = threadReady, nil
+	t.State, t.At = cpu.StateReady, nil
 	k.queues[t.priority].pushFront(t)
 	k.ready |= 1 << t.priority
 }
@@ -70,10 +70,21 @@ func (k *kernel) unready(t *thread) {
 // moreImportant is true when a thread with a higher priority than t's is ready.
 func (k *kernel) moreImportant(t *thread) bool { return k.ready&t.above != 0 }
 
+// hold is not 0 when a reply to a program must not resume it at once, because something
+// else is to run.
+func (k *kernel) hold() uint64 {
+	const program = 1 << (priorities - 1)
+	h := k.ready
+	if !k.expired {
+		h &= program - 1
+	}
+	return uint64(h)
+}
+
 // prefer runs t, which is in no queue, unless something more important is ready or
 // its time is over.
 func (k *kernel) prefer(t *thread) *thread {
-	t.state, t.at = threadReady, nil
+	t.State, t.At = cpu.StateReady, nil
 	if k.moreImportant(t) {
 		k.makeReadyFirst(t)
 		return k.pick()
@@ -167,9 +178,11 @@ func (k *kernel) expire() {
 		k.deadlines = e.later
 		e.later, e.timed = nil, false
 		e.deadline = fired
-		if w := e.waiter; w != nil {
+		if w := e.waiting(); w != nil {
 			k.receive(w, e)
 			k.makeReady(w)
+		} else {
+			e.Busy = 1
 		}
 	}
 	if k.deadlines != nil {
@@ -196,6 +209,9 @@ func (k *kernel) setDeadline(e *endpoint, deadline int64) {
 		return
 	}
 	e.deadline, e.timed = deadline, true
+	if deadline <= k.now {
+		e.Busy = 1
+	}
 	p := &k.deadlines
 	for *p != nil && (*p).deadline <= deadline {
 		p = &(*p).later

@@ -85,9 +85,13 @@ func (k *kernel) insert(s *server, c capability) (ipc.Handle, ipc.Error) {
 	return h, 0
 }
 
-// remove empties a slot.
-func (k *kernel) remove(s *server, h ipc.Handle) {
+// remove empties a slot of the running server.
+func (k *kernel) remove(t *thread, h ipc.Handle) {
+	s := t.server
 	c := s.slot(h)
+	if t.WaitHandle == uint64(h) {
+		t.WaitGate = nil
+	}
 	k.dropCapability(c)
 	*c = capability{badge: uint64(s.free)}
 	s.free = h

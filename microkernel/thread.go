@@ -5,45 +5,20 @@ import (
 
 	"starling/arch/cpu"
 	"starling/ipc"
-	"starling/ipc/frame"
 )
-
-// threadState says where a thread is. One value, never a set of flags.
-type threadState uint8
-
-const (
-	threadNew       threadState = iota // made, not started
-	threadReady                        // running, or in a run queue
-	threadQueued                       // its event is in the queue of the endpoint at
-	threadDelivered                    // its event was received; a reply is awaited
-	threadStuck                        // its event had no endpoint to go to
-	threadWaiting                      // a server in Wait at the endpoint at
-)
-
-// event is what a trapped thread is queued with.
-type event struct {
-	kind ipc.EventKind
-	a, b uint64 // arguments 0 and 1 of the event, see callnum
-}
 
 // thread lives at the beginning of a page of its own; the rest of the page is
-// the vector state of its Context.
+// the vector state of its Context. What its Link says is part of it: state, name,
+// sequence and kind of the pending event, frame.
 type thread struct {
 	cpu.Context
 
-	number, generation uint32
-	sequence           uint64
-	state              threadState
-	priority           uint8
-	above              uint32 // bits of the priorities that are more important
-	recalled           bool   // report instead of running next
-	badge              uint64
-	event              event
-	frame              *frame.Frame // programs
-	server             *server      // servers
-	space              *space
-	at                 *endpoint // see state
-	userTicks          uint64
+	priority uint8
+	recalled bool   // report instead of running next
+	above    uint32 // bits of the priorities that are more important
+	a, b     uint64 // arguments 0 and 1 of the pending event, see callnum
+	server   *server
+	space    *space
 
 	faultTo, trapTo       *endpoint // nil: none
 	faultBadge, trapBadge uint64
@@ -54,8 +29,16 @@ type thread struct {
 
 const _ = uint(cpu.VectorOffset - unsafe.Sizeof(thread{}))
 
-// name is the first word of the thread's token.
-func (t *thread) name() uint64 { return uint64(t.number) | uint64(t.generation)<<32 }
+// setEvent says what the thread stopped for.
+func (t *thread) setEvent(kind ipc.EventKind, a, b uint64) { t.Kind, t.a, t.b = uint64(kind), a, b }
+
+// is tells whether the pending event is of a kind.
+func (t *thread) is(kind ipc.EventKind) bool { return t.Kind == uint64(kind) }
+
+// threadOf is the thread of a context, which is its beginning.
+func threadOf(c *cpu.Context) *thread { return (*thread)(unsafe.Pointer(c)) }
+
+func (t *thread) number() uint32 { return uint32(t.Name) }
 
 // threadTable finds threads by number. Generations outlive the threads.
 type threadTable struct {
@@ -89,7 +72,7 @@ func (tt *threadTable) find(name uint64) *thread {
 	return s.thread
 }
 
-// newThread makes a thread in state threadNew.
+// newThread makes a thread that has not started.
 func (k *kernel) newThread(sp *space, program bool) (*thread, ipc.Error) {
 	tt := &k.threads
 	number := tt.free
@@ -123,7 +106,7 @@ func (k *kernel) newThread(sp *space, program bool) (*thread, ipc.Error) {
 	t := (*thread)(cpu.Physical(a))
 	slot.thread = t
 	slot.generation++
-	t.number, t.generation = number, slot.generation
+	t.Name = uint64(number) | uint64(slot.generation)<<32
 	t.Init(program, sp.table)
 	t.setSpace(sp)
 	return t, 0
@@ -160,13 +143,15 @@ func (t *thread) leaveSpace() {
 
 // destroyThread ends a thread in whatever state it is, but not the running one.
 func (k *kernel) destroyThread(t *thread) {
-	switch t.state {
-	case threadReady:
+	switch t.State {
+	case cpu.StateReady:
 		k.unready(t)
-	case threadQueued:
-		t.at.queue.remove(t)
-	case threadWaiting:
-		t.at.waiter = nil
+	case cpu.StateQueued:
+		endpointAt(t).queue.remove(t)
+	case cpu.StateWaiting:
+		t.At.Waiter = nil
+	case cpu.StateDelivered:
+		t.noShortReply()
 	}
 	cpu.Forget(&t.Context)
 	sp := t.space
@@ -174,11 +159,11 @@ func (k *kernel) destroyThread(t *thread) {
 	k.dropSpace(sp)
 	k.dropEndpoint(t.faultTo)
 	k.dropEndpoint(t.trapTo)
-	slot := &k.threads.pages[t.number/uint32(threadsPerPage)][t.number%uint32(threadsPerPage)]
+	slot := &k.threads.pages[t.number()/uint32(threadsPerPage)][t.number()%uint32(threadsPerPage)]
 	slot.thread = nil
 	slot.generation++ // the old name is stale from here on
 	slot.nextFree = k.threads.free
-	k.threads.free = t.number
+	k.threads.free = t.number()
 	if t.server != nil {
 		k.failClients(t)
 		k.freeServer(t.server)

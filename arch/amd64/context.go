@@ -28,6 +28,8 @@ type Context struct {
 	// Entered is the time stamp counter at the last trap.
 	Entered uint64
 
+	Link
+
 	root    uint64 // physical address of the page-table root
 	slow    uint64 // not 0: return by IRET; SYSRET cannot restore this state
 	vectors uint64 // not 0: XMM0 to XMM15 and MXCSR are in the XSAVE image
@@ -35,6 +37,49 @@ type Context struct {
 	xsave   unsafe.Pointer
 	debug   frame.Debug
 	watched bool // some breakpoint of debug is enabled
+}
+
+// Link is the part of a thread that the short way of system calls (short_amd64.s)
+// and the microkernel both work with.
+type Link struct {
+	State uint64 // where the thread is, State...; one value, never a set of flags
+	At    *Gate  // the gate where it is queued, delivered or waits
+
+	// The pending event: kind as in ipc.EventKind, and who it is about.
+	Kind     uint64
+	Name     uint64 // thread number | generation<<32
+	Sequence uint64
+	Badge    uint64
+	User     uint64 // ticks spent in ring 3
+
+	// Programs: the gate that their system calls go to by the short way, nil if there
+	// is none; their badge there; their frame.
+	Gate      *Gate
+	GateBadge uint64
+	Frame     *frame.Frame
+
+	// Servers: the gate they last waited at, and by which handle. nil: they may not
+	// reply by the short way.
+	WaitGate   *Gate
+	WaitHandle uint64
+}
+
+// States of a thread.
+const (
+	StateNew       = iota // made, not started
+	StateReady            // running, or in a run queue
+	StateQueued           // its event is in the queue of the gate At
+	StateDelivered        // its event was received; a reply is awaited
+	StateStuck            // its event had no gate to go to
+	StateWaiting          // a server that waits at the gate At
+)
+
+// Gate is the part of an endpoint that the short way works with.
+type Gate struct {
+	Owner  *Context // the server that last waited here
+	Waiter *Context // the server that waits here, nil if none
+	Last   *Context // whose system call was delivered last and not answered: the one that may be answered by the short way
+	Busy   uint64   // 0 if there is nothing to receive
 }
 
 // TrapSyscall is the value of Context.Trap after a SYSCALL instruction.
@@ -83,7 +128,23 @@ const (
 	regSS     = unsafe.Offsetof(frame.Registers{}.SS)
 	regFSBase = unsafe.Offsetof(frame.Registers{}.FSBase)
 	regGSBase = unsafe.Offsetof(frame.Registers{}.GSBase)
+
+	frameRegs     = unsafe.Offsetof(frame.Frame{}.Regs)
+	eventKind     = unsafe.Offsetof(frame.Event{}.Kind)
+	eventThread   = unsafe.Offsetof(frame.Event{}.Thread)
+	eventSequence = unsafe.Offsetof(frame.Event{}.Sequence)
+	eventBadge    = unsafe.Offsetof(frame.Event{}.Badge)
+	eventTime     = unsafe.Offsetof(frame.Event{}.Time)
+	eventUser     = unsafe.Offsetof(frame.Event{}.UserTime)
+
+	// Numbers of the kernel interface; the microkernel's tests compare them.
+	kindSyscall   = 1      // ipc.EventSyscall
+	callReplyWait = 3      // callnum.ReplyWait
+	plainResult   = 1 << 8 // a reply that resumes and takes the result register
 )
+
+// InterfaceNumbers are the numbers of the kernel interface that assembly contains.
+var InterfaceNumbers = [...]uint64{kindSyscall, callReplyWait, plainResult}
 
 // Init makes c the context of a new thread that runs in the space of root. The
 // page that c lies in must be zero.

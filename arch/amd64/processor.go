@@ -15,7 +15,11 @@ type perProcessor struct {
 	owner   *Context // whose lazy vector state is in the processor
 	watched *Context // whose debug registers are in the processor
 
+	hold  uint64 // not 0: a thread other than the one that a reply resumes is to run next
+	clock Clock
+
 	switches uint64 // address-space switches
+	short    uint64 // system calls and replies that took the short way
 	stray    uint64 // debug exceptions and NMIs taken in ring 0, and ignored
 }
 
@@ -24,8 +28,18 @@ var processor perProcessor
 // SpaceSwitches counts loads of another page-table root since boot.
 func SpaceSwitches() uint64 { return processor.switches }
 
-// UserTicks is the time that the last Resume spent in ring 3.
-func (c *Context) UserTicks() uint64 { return c.Entered - processor.resumed }
+// ShortTraps counts the traps that did not come to Go since boot.
+func ShortTraps() uint64 { return processor.short }
+
+// Current is the thread whose trap Resume returned with: by the short way it need not be
+// the one that was resumed.
+func Current() *Context { return processor.current }
+
+// Hold tells whether a reply may resume its thread without asking.
+func Hold(hold uint64) { processor.hold = hold }
+
+// SetClock gives the short way the time.
+func SetClock(c Clock) { processor.clock = c }
 
 // Resume runs the thread until its next trap. Interrupts are off before and
 // after. Everything it needs to look at is one comparison each on the way of a

@@ -9,6 +9,10 @@ import (
 type (
 	// Context is a thread's private register state, at the beginning of a page.
 	Context = amd64.Context
+	// Link is the part of a Context that the microkernel works with, too.
+	Link = amd64.Link
+	// Gate is the part of an endpoint that a system call's short way works with.
+	Gate = amd64.Gate
 	// Group is a set of register groups, with the values of ipc.Mask.
 	Group = amd64.Group
 	// PageTable is an address space.
@@ -27,6 +31,16 @@ type (
 	Region = amd64.Region
 	// Machine is what is known about the machine at boot.
 	Machine = amd64.Machine
+)
+
+// States of a thread.
+const (
+	StateNew       = amd64.StateNew
+	StateReady     = amd64.StateReady
+	StateQueued    = amd64.StateQueued
+	StateDelivered = amd64.StateDelivered
+	StateStuck     = amd64.StateStuck
+	StateWaiting   = amd64.StateWaiting
 )
 
 // Results of page-table changes.
@@ -86,6 +100,18 @@ func Ticks() uint64 { return amd64.Ticks() }
 
 // Resume runs a thread until its next trap.
 func Resume(c *Context) { amd64.Resume(c) }
+
+// Current is the thread that Resume came back from.
+func Current() *Context { return amd64.Current() }
+
+// Hold says whether a reply may resume its thread without asking.
+func Hold(hold uint64) { amd64.Hold(hold) }
+
+// SetClock tells the clock that events are stamped with.
+func SetClock(c Clock) { amd64.SetClock(c) }
+
+// ShortTraps counts the traps that Resume did not come back from.
+func ShortTraps() uint64 { return amd64.ShortTraps() }
 
 // Forget drops what the processor keeps of a thread that is being destroyed.
 func Forget(c *Context) { amd64.Forget(c) }

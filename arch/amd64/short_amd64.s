@@ -1,0 +1,195 @@
+#include "go_asm.h"
+#include "textflag.h"
+#include "entry_amd64.h"
+
+// SYSCALL from 64-bit code, and the short way.
+//
+// A program's system call goes to the server that waits for it, and the server's reply
+// back to the program, without coming to Go, when that is all there is to do. Every
+// check that fails (label long) leaves for Go with the registers saved, which then does
+// the whole of it (microkernel: handle). Link and Gate in context.go are what both share.
+// The short way changes no run queue and no queue of an endpoint.
+
+// EVENT and FRAME are fields of the frame in R11.
+#define EVENT(f) f(R11)
+#define FRAME(r) (const_frameRegs+r)(R11)
+
+// NANOSECONDS turns the ticks in AX into ns in DX; CX holds the multiplier.
+#define NANOSECONDS \
+	MULQ	CX; \
+	SHLQ	$32, DX; \
+	SHRQ	$32, AX; \
+	ORQ	AX, DX
+
+// LSTAR. RCX holds the instruction pointer, R11 the flags; the stack is still the
+// thread's.
+TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	DI, CPU(perProcessor_scratch)
+	MOVQ	CPU(perProcessor_current), DI
+	SAVE_GENERAL
+	MOVQ	AX, REG(const_regOrigAX)
+	MOVQ	CX, REG(const_regIP)
+	MOVQ	R11, REG(const_regFlags)
+	MOVQ	SP, REG(const_regSP)
+	MOVQ	CPU(perProcessor_scratch), AX
+	MOVQ	AX, REG(const_regDI)
+	MOVQ	$const_selUserCode, REG(const_regCS)
+	MOVQ	$const_selUserData, REG(const_regSS)
+	MOVQ	$const_TrapSyscall, Context_Trap(DI)
+	ANDQ	$(const_flagTF|const_flagRF), R11 // SYSRET would trap in the wrong place
+	MOVQ	R11, Context_slow(DI)
+	MOVQ	Context_program(DI), BX
+	MOVQ	BX, Context_vectors(DI)
+	TESTQ	BX, BX
+	JEQ	server
+	MOVQ	Context_xsave(DI), AX
+	SAVE_VECTORS
+
+	// Does a server wait that SYSRET can return to?
+	MOVQ	LINK(Link_Gate)(DI), SI
+	TESTQ	SI, SI
+	JEQ	long
+	MOVQ	Gate_Waiter(SI), BX
+	TESTQ	BX, BX
+	JEQ	long
+	CMPQ	Context_slow(BX), $0
+	JNE	long
+
+	// The frame. RAX, RBX, RSI, RDI and R11 are in the context only by now.
+	MOVQ	LINK(Link_Frame)(DI), R11
+	MOVQ	R15, FRAME(const_regR15)
+	MOVQ	R14, FRAME(const_regR14)
+	MOVQ	R13, FRAME(const_regR13)
+	MOVQ	R12, FRAME(const_regR12)
+	MOVQ	BP, FRAME(const_regBP)
+	MOVQ	R10, FRAME(const_regR10)
+	MOVQ	R9, FRAME(const_regR9)
+	MOVQ	R8, FRAME(const_regR8)
+	MOVQ	CX, FRAME(const_regCX)
+	MOVQ	CX, FRAME(const_regIP)
+	MOVQ	DX, FRAME(const_regDX)
+	MOVQ	SP, FRAME(const_regSP)
+	MOVQ	REG(const_regBX), AX
+	MOVQ	AX, FRAME(const_regBX)
+	MOVQ	REG(const_regSI), AX
+	MOVQ	AX, FRAME(const_regSI)
+	MOVQ	REG(const_regDI), AX
+	MOVQ	AX, FRAME(const_regDI)
+	MOVQ	REG(const_regAX), AX
+	MOVQ	AX, FRAME(const_regAX)
+	MOVQ	AX, FRAME(const_regOrigAX)
+	MOVQ	REG(const_regFlags), AX
+	MOVQ	AX, FRAME(const_regR11)
+	MOVQ	AX, FRAME(const_regFlags)
+	MOVQ	$const_selUserCode, FRAME(const_regCS)
+	MOVQ	$const_selUserData, FRAME(const_regSS)
+	MOVQ	BX, R9 // the server
+	RDFSBASE_BX
+	MOVQ	BX, REG(const_regFSBase)
+	MOVQ	BX, FRAME(const_regFSBase)
+	RDGSBASE_BX
+	MOVQ	BX, REG(const_regGSBase)
+	MOVQ	BX, FRAME(const_regGSBase)
+
+	// Time of the event, and of the program.
+	RDTSC
+	SHLQ	$32, DX
+	ORQ	DX, AX
+	MOVQ	AX, BX
+	SUBQ	CPU(perProcessor_resumed), BX
+	ADDQ	LINK(Link_User)(DI), BX
+	MOVQ	BX, LINK(Link_User)(DI)
+	SUBQ	TIME(Clock_Start), AX
+	MOVQ	TIME(Clock_Mult), CX
+	NANOSECONDS
+	MOVQ	DX, EVENT(const_eventTime)
+	MOVQ	DX, R10
+	MOVQ	BX, AX
+	NANOSECONDS
+	MOVQ	DX, EVENT(const_eventUser)
+
+	// The event.
+	MOVQ	LINK(Link_Sequence)(DI), R8
+	INCQ	R8
+	MOVQ	R8, LINK(Link_Sequence)(DI)
+	MOVQ	R8, EVENT(const_eventSequence)
+	MOVQ	LINK(Link_GateBadge)(DI), DX
+	MOVQ	DX, LINK(Link_Badge)(DI)
+	MOVQ	DX, EVENT(const_eventBadge)
+	MOVQ	$const_kindSyscall, EVENT(const_eventKind) // vector and flags are 0
+	MOVQ	$const_kindSyscall, LINK(Link_Kind)(DI)
+	MOVQ	$const_StateDelivered, LINK(Link_State)(DI)
+	MOVQ	SI, LINK(Link_At)(DI)
+	MOVQ	DI, Gate_Last(SI)
+	MOVQ	$0, Gate_Waiter(SI)
+	MOVQ	LINK(Link_Name)(DI), SI
+	MOVQ	SI, EVENT(const_eventThread)
+
+	// The server: what it kept, and the results of its wait.
+	INCQ	CPU(perProcessor_short)
+	MOVQ	R9, DI
+	MOVQ	DI, CPU(perProcessor_current)
+	MOVQ	$const_StateReady, LINK(Link_State)(DI)
+	MOVQ	$0, LINK(Link_At)(DI)
+	LDMXCSR	·kernelMXCSR(SB)
+	LOAD_SPACE(loaded)
+	MOVQ	REG(const_regFSBase), AX
+	WRFSBASE_AX
+	LOAD_KEPT
+	MOVQ	REG(const_regIP), CX
+	MOVQ	REG(const_regFlags), R11
+	MOVQ	REG(const_regSP), SP
+	MOVQ	R10, DI
+	XORL	R9, R9
+	XORL	R10, R10
+	MOVL	$const_kindSyscall, AX
+	SYSRETQ64
+
+	// A reply of a server: to the call that was delivered last, plain, with the result
+	// or nothing taken from the frame, nothing else to receive or to run?
+server:
+	CMPQ	REG(const_regOrigAX), $const_callReplyWait
+	JNE	long
+	MOVQ	LINK(Link_WaitGate)(DI), R8
+	TESTQ	R8, R8
+	JEQ	long
+	CMPQ	AX, LINK(Link_WaitHandle)(DI)
+	JNE	long
+	TESTQ	$~const_plainResult, R10
+	JNE	long
+	CMPQ	Gate_Owner(R8), DI
+	JNE	long
+	CMPQ	Gate_Busy(R8), $0
+	JNE	long
+	MOVQ	Gate_Last(R8), R9
+	TESTQ	R9, R9
+	JEQ	long
+	CMPQ	SI, LINK(Link_Name)(R9)
+	JNE	long
+	CMPQ	DX, LINK(Link_Sequence)(R9)
+	JNE	long
+	CMPQ	Context_slow(R9), $0
+	JNE	long
+	CMPQ	CPU(perProcessor_hold), $0
+	JNE	long
+	CMPQ	R9, CPU(perProcessor_owner)
+	JNE	long
+	CMPQ	CPU(perProcessor_watched), $0
+	JNE	long
+	INCQ	CPU(perProcessor_short)
+	MOVQ	$0, Gate_Last(R8)
+	MOVQ	DI, Gate_Waiter(R8)
+	MOVQ	$const_StateWaiting, LINK(Link_State)(DI)
+	MOVQ	R8, LINK(Link_At)(DI)
+	MOVQ	R9, DI
+	MOVQ	$const_StateReady, LINK(Link_State)(DI)
+	MOVQ	$0, LINK(Link_At)(DI)
+	TESTQ	R10, R10
+	JEQ	go
+	MOVQ	LINK(Link_Frame)(DI), R11
+	MOVQ	FRAME(const_regAX), AX
+	MOVQ	AX, REG(const_regAX)
+go:
+	JMP	·intoRing3(SB)
+long:
+	LEAVE
