@@ -20,20 +20,21 @@ import (
 
 // options are the flags that say what to boot and how.
 type options struct {
-	rootfs   string
-	add      []string
-	deb      []string
-	env      []string
-	dir      string
-	memory   string
-	machine  string
-	accel    string
-	manifest string
-	seed     uint64
-	icount   bool
-	trace    bool
-	missing  bool
-	verbose  bool
+	rootfs    string
+	add       []string
+	deb       []string
+	env       []string
+	dir       string
+	memory    string
+	machine   string
+	accel     string
+	manifest  string
+	seed      uint64
+	icount    bool
+	trace     bool
+	traceJSON string
+	missing   bool
+	verbose   bool
 }
 
 func (o *options) flags(f *pflag.FlagSet) {
@@ -49,7 +50,8 @@ func (o *options) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.manifest, "manifest", "", "describe the system by this `FILE` instead of the default")
 	f.Uint64Var(&o.seed, "seed", 0, "make every random choice follow from this `NUMBER` (default: a new one each time)")
 	f.BoolVar(&o.icount, "icount", false, "let one instruction take one nanosecond of the machine's time")
-	f.BoolVar(&o.trace, "trace", false, "print every message on every wire")
+	f.BoolVar(&o.trace, "trace", false, "print every message on every wire to standard error")
+	f.StringVar(&o.traceJSON, "trace-json", "", "write every message on every wire to this `FILE`, for Perfetto")
 	f.BoolVar(&o.missing, "missing", false, "name at the end the system calls that were made but do not exist")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say what is being done")
 }
@@ -178,7 +180,7 @@ func (o *options) config() (c bootconfig.Config, err error) {
 		c.Flags |= bootconfig.Deterministic
 		c.WallTime = tree.Epoch
 	}
-	if o.trace {
+	if o.trace || o.traceJSON != "" {
 		c.Flags |= bootconfig.Trace
 	}
 	if o.missing {

@@ -13,6 +13,7 @@ import (
 	"starling/cmd/starling/qemu"
 	"starling/cmd/starling/session"
 	"starling/cmd/starling/terminal"
+	"starling/cmd/starling/tracefile"
 	"starling/ipc/bootconfig"
 )
 
@@ -52,7 +53,7 @@ func run(o *options, timeout time.Duration, args []string) error {
 		}
 		return exitStatus(session.StatusFailure)
 	}
-	status, messages, err := s.run(timeout, o.verbose)
+	status, messages, err := s.run(o, timeout)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func run(o *options, timeout time.Duration, args []string) error {
 
 // run boots the system with the streams of this command. The terminal is back
 // as it was when it returns.
-func (s *system) run(timeout time.Duration, verbose bool) (status int, messages []string, err error) {
+func (s *system) run(o *options, timeout time.Duration) (status int, messages []string, err error) {
 	isTerminal := terminal.Is(os.Stdin) && terminal.Is(os.Stdout) && terminal.Is(os.Stderr)
 	if isTerminal {
 		s.Config.Flags |= bootconfig.Terminal
@@ -89,7 +90,7 @@ func (s *system) run(timeout time.Duration, verbose bool) (status int, messages 
 	one := session.Session{
 		Machine: machine, Terminal: machine.Terminal, Control: machine.Control, Errors: machine.Errors, Emergency: machine.Emergency,
 		Input: os.Stdin, Output: os.Stdout, Stderr: os.Stderr,
-		IsTerminal: isTerminal, Timeout: timeout, Interrupt: interrupt, Verbose: verbose,
+		IsTerminal: isTerminal, Timeout: timeout, Interrupt: interrupt, Verbose: o.verbose,
 	}
 	if isTerminal {
 		raw, err := terminal.MakeRaw(os.Stdin)
@@ -103,8 +104,29 @@ func (s *system) run(timeout time.Duration, verbose bool) (status int, messages 
 	if one.Input = io.Reader(os.Stdin); !isOpen(os.Stdin) {
 		one.Input = nil
 	}
+	var lines tracefile.Writer
+	if o.trace {
+		lines.Text = os.Stderr
+	}
+	one.Trace = lines.Add
 	status, messages = one.Run()
-	return status, messages, nil
+	if o.traceJSON != "" {
+		err = writeFile(o.traceJSON, lines.JSON)
+	}
+	return status, messages, err
+}
+
+// writeFile makes a file of what write writes.
+func writeFile(name string, write func(io.Writer) error) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
 }
 
 // isOpen reports whether a standard stream exists at all: it may have been closed.

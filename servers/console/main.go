@@ -5,17 +5,20 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"starling/ipc"
 	"starling/ipc/machine"
+	"starling/ipc/trace"
 	"starling/servers/console/driver"
 )
 
 func main() {
-	t, info, err := machine.Start()
+	kernel, info, err := machine.Start()
 	if err != nil {
 		panic(err)
 	}
+	t := trace.Wrap(kernel, info, os.Args, nil)
 	s, err := driver.New(t, info)
 	if err != nil {
 		panic(err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"starling/ipc/control"
+	"starling/ipc/trace"
 )
 
 // Exit statuses that are not the program's.
@@ -51,6 +52,7 @@ type Session struct {
 	Timeout    time.Duration           // 0: none
 	Interrupt  <-chan os.Signal        // ends the run
 	Verbose    bool                    // shows the log lines
+	Trace      func(line string)       // sees every line of a trace, without its mark; may be nil
 	OnLine     func(line []byte)       // sees every control line, may be nil
 	Commands   <-chan control.FromHost // sent to the machine, may be nil
 }
@@ -67,7 +69,9 @@ type state struct {
 	mu      sync.Mutex // of outcome and of writing to the control channel
 	outcome outcome
 	ended   chan struct{} // closed when the outcome is known
-	said    []byte        // on the emergency console
+	said    []string      // on the emergency console
+
+	saidBytes int
 }
 
 // Run runs the session to its end and returns the exit status. What it has to
@@ -102,11 +106,7 @@ func (s *Session) Run() (status int, messages []string) {
 		status, messages = StatusFailure, append(messages, s.Machine.Reason())
 	}
 	if status == StatusFailure || s.Verbose {
-		for line := range strings.Lines(string(st.said)) {
-			if line = strings.TrimSpace(line); line != "" {
-				messages = append(messages, "kernel console: "+line)
-			}
-		}
+		messages = append(messages, st.said...)
 	}
 	return status, messages
 }
@@ -135,7 +135,8 @@ func (st *state) wait() (status int, messages []string, known bool) {
 			return 0, nil, false
 		case <-timeout:
 			st.Machine.Kill()
-			return StatusTimeout, []string{fmt.Sprintf("timed out after %v", st.Timeout)}, true
+			st.note(fmt.Sprintf("timed out after %v", st.Timeout))
+			return StatusTimeout, st.notes(), true
 		case sig := <-st.Interrupt:
 			st.Machine.Kill()
 			return StatusSignal + signalNumber(sig), nil, true
@@ -151,19 +152,33 @@ func copyAll(to io.Writer, from io.Reader) {
 	}
 }
 
-// emergency keeps what is said in an emergency, for when the run fails.
+// emergency keeps what is said in an emergency, for when the run fails, and
+// hands the lines of a trace on.
 func (st *state) emergency() {
+	var lines control.Lines
 	buf := make([]byte, 4096)
 	for {
 		n, err := st.Emergency.Read(buf)
-		st.mu.Lock()
-		if len(st.said)+n <= saidMaxBytes {
-			st.said = append(st.said, buf[:n]...)
-		}
-		st.mu.Unlock()
+		_ = lines.Add(buf[:n], st.emergencyLine) // a line without end is dropped
 		if err != nil {
+			st.emergencyLine(lines.Rest())
 			return
 		}
+	}
+}
+
+func (st *state) emergencyLine(line []byte) {
+	if traced, ok := strings.CutPrefix(string(line), trace.Mark); ok {
+		if st.Trace != nil {
+			st.Trace(traced)
+		}
+		return
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if text := strings.TrimSpace(string(line)); text != "" && st.saidBytes < saidMaxBytes {
+		st.saidBytes += len(text)
+		st.said = append(st.said, "kernel console: "+text)
 	}
 }
 
@@ -221,6 +236,17 @@ func (st *state) note(text string) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.outcome.text = append(st.outcome.text, text)
+}
+
+// notes is what was noted so far.
+func (st *state) notes() []string {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	text := st.outcome.text
+	if st.Verbose {
+		text = append(text, st.said...)
+	}
+	return text
 }
 
 func (st *state) end(status int, text ...string) {

@@ -11,6 +11,7 @@ import (
 	"starling/ipc"
 	"starling/ipc/machine"
 	"starling/ipc/supervise"
+	"starling/ipc/trace"
 	"starling/pager"
 	"starling/pager/table"
 )
@@ -18,10 +19,11 @@ import (
 func main() {
 	// Nothing is allocated once it runs; a collection would only cost time.
 	debug.SetGCPercent(-1)
-	t, info, err := machine.Start()
+	kernel, info, err := machine.Start()
 	if err != nil {
 		fail(err)
 	}
+	t := trace.Wrap(kernel, info, os.Args, nil)
 	cfg, endpoint, err := configure(info)
 	if err != nil {
 		fail(err)

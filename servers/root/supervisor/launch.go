@@ -6,7 +6,9 @@ import (
 	"unsafe"
 
 	"starling/ipc"
+	"starling/ipc/bootconfig"
 	"starling/ipc/console"
+	"starling/ipc/trace"
 	"starling/pager/client"
 	"starling/servers/manifest"
 )
@@ -87,6 +89,9 @@ func (r *Root) launch(s *server) error {
 	*(*ipc.ServerInfo)(unsafe.Pointer(&s.bytes[infoPage])) = *info
 	stack := s.bytes[stackPage*ipc.PageSize : dataPage*ipc.PageSize]
 	args := append([]string{s.spec.Name}, s.spec.Args...)
+	if r.config.Flags&bootconfig.Trace != 0 {
+		args = append(args, trace.Flag)
+	}
 	sp, err := ipc.ServerStack(stack, ipc.StackTop, args, nil, info.Seed)
 	if err != nil {
 		return fmt.Errorf("arguments: %w", err)
