@@ -232,7 +232,7 @@ func (r *Restorer) reopen(f *File) unix.Errno {
 		return unix.EINVAL
 	}
 	switch f.Inode.openType() {
-	case 0, unix.S_IFREG:
+	case 0, unix.S_IFREG, unix.S_IFSOCK:
 		return f.Inode.Ops.Reopen(f)
 	case unix.S_IFDIR:
 		f.Ops = dirOps{}
