@@ -120,22 +120,33 @@ func (p *Pager) installMapped(i uint32, slot *table.Entry, page uint64, e table.
 func (p *Pager) resolveFresh(i uint32, r *region, page uint64) ipc.FaultClass {
 	s := &p.spaces[i]
 	first, count := p.burst(s, r, page)
-	node := p.nodeAt(s.leaf)
+	node, base := p.nodeAt(s.leaf), page&^(table.NodeEntries-1)
 	flags := table.Owned | table.Entry(r.access)
-	for q := first; q < first+count; q++ {
-		slot := &node[q%table.NodeEntries]
-		if *slot != 0 {
+	if flags&table.Rights != 0 {
+		flags |= table.Mapped
+	}
+	made, low := uint64(0), first-base
+	for k := first - base; k < first+count-base; k++ {
+		if node[k%table.NodeEntries] != 0 {
 			continue
 		}
-		phys, ok := p.takeZeroFrame(s.adopted)
+		phys, ok := p.takeFrame(s.adopted)
 		if !ok {
-			if node[page%table.NodeEntries] == 0 {
-				return ipc.FaultOutOfMemory
-			}
 			break
 		}
-		p.header.FaultPages++
-		p.installMapped(i, slot, q, table.FrameEntry(phys, flags))
+		clear(p.bytes(phys)[:])
+		e := table.FrameEntry(phys, flags)
+		node[k%table.NodeEntries] = e
+		if flags&table.Mapped != 0 {
+			p.mapPage(base+k, e)
+		}
+		made++
+	}
+	p.grew(s.leaf, made, low)
+	p.gained(i, made, made)
+	p.header.FaultPages += made
+	if node[page%table.NodeEntries] == 0 {
+		return ipc.FaultOutOfMemory
 	}
 	s.nextFault, s.burst = first+count, uint32(count)
 	return ipc.FaultNone
@@ -234,6 +245,7 @@ func (p *Pager) copyFromObject(i uint32, r *region, page uint64, slot *table.Ent
 	if old := *slot; old != 0 {
 		p.drop(old)
 	}
+	r.flags |= regionCopied
 	p.installMapped(i, slot, page, table.FrameEntry(phys, table.Owned|table.Entry(r.access)))
 	return ipc.FaultNone
 }
@@ -241,25 +253,33 @@ func (p *Pager) copyFromObject(i uint32, r *region, page uint64, slot *table.Ent
 // mapObjectAround shows the object at page, which it has, and at those
 // neighbours that it has and that show nothing yet.
 func (p *Pager) mapObjectAround(i uint32, r *region, page uint64) {
-	node := p.nodeAt(p.spaces[i].leaf)
-	o := r.object - 1
+	leaf := p.spaces[i].leaf
+	node, base := p.nodeAt(leaf), page&^(table.NodeEntries-1)
+	o := &p.objectRecords[r.object-1]
 	first, end := around(r, page)
-	size := pagesOf(p.objectRecords[o].Size)
-	for q := first; q < end; q++ {
-		slot := &node[q%table.NodeEntries]
-		if *slot != 0 {
+	// page is inside of the object, so the object reaches into the region.
+	end = min(end, r.start+(pagesOf(o.Size)-r.offset)) - base
+	shown, low := uint64(0), uint64(table.NodeEntries)
+	for k := first - base; k < end; k++ {
+		if node[k%table.NodeEntries] != 0 {
 			continue
 		}
-		index := r.offset + (q - r.start)
-		if index >= size {
-			break
-		}
-		e := p.objectPage(o, index)
+		e := p.pageOfObject(o, r.offset+(base+k-r.start))
 		if e == 0 {
 			continue
 		}
+		e = e&^table.Rights | rightsInObject(e, r)
 		p.hold(e)
-		p.header.FaultPages++
-		p.installMapped(i, slot, q, e&^table.Rights|rightsInObject(e, r))
+		if e&table.Rights != 0 {
+			e |= table.Mapped
+			p.mapPage(base+k, e)
+		}
+		node[k%table.NodeEntries] = e
+		shown, low = shown+1, min(low, k)
+	}
+	if shown > 0 {
+		p.grew(leaf, shown, low)
+		p.gained(i, shown, 0)
+		p.header.FaultPages += shown
 	}
 }

@@ -33,7 +33,7 @@ func (p *Pager) fork(parent uint32, badge uint64) (uint32, pagerwire.Status) {
 			continue
 		}
 		p.copyRegion(child, ri)
-		if p.regions[ri].flags&regionShared == 0 && !p.sharePages(parent, child, ri, &protect) {
+		if p.mayOwn(&p.regions[ri]) && !p.sharePages(parent, child, ri, &protect) {
 			st = pagerwire.StatusNoMemory
 			break
 		}
@@ -54,28 +54,42 @@ func (p *Pager) copyRegion(child, ri uint32) {
 	p.addRegion(n)
 }
 
+// mayOwn says whether pages of the region can be the space's own.
+func (p *Pager) mayOwn(r *region) bool { return r.object == 0 || r.flags&regionCopied != 0 }
+
 // sharePages gives the child the owned pages of a region of the parent.
 func (p *Pager) sharePages(parent, child, ri uint32, protect *protector) bool {
 	r, cs := &p.regions[ri], &p.spaces[child]
 	w := p.walk(p.spaceTree(parent), r.start, r.end)
-	for slot := w.first(); slot != nil; slot = w.next() {
-		e := *slot
-		if e&table.Owned == 0 {
-			continue
-		}
-		cslot := p.spaceSlot(child, cs, w.page)
-		if cslot == nil {
+	for w.nextLeaf() {
+		if p.spaceSlot(child, cs, w.base+w.low) == nil {
 			return false
 		}
-		if e&table.Write != 0 {
-			if e&table.Mapped != 0 {
-				protect.page(w.page)
+		shared, first := uint64(0), uint64(table.NodeEntries)
+		from, to := w.leaf, p.nodeAt(cs.leaf)
+		for k := w.low; k < w.high; k++ {
+			e := from[k%table.NodeEntries]
+			if e&table.Owned == 0 {
+				continue
 			}
-			e &^= table.Write
-			*slot = e
+			if e&table.Write != 0 {
+				if e&table.Mapped != 0 {
+					protect.page(w.base + k)
+				}
+				e &^= table.Write
+				from[k%table.NodeEntries] = e
+			}
+			p.frameOf(e.Frame()).refs++
+			to[k%table.NodeEntries] = e &^ table.Mapped
+			shared, first = shared+1, min(first, k)
 		}
-		p.frameOf(e.Frame()).refs++
-		p.install(child, cslot, e&^table.Mapped)
+		if shared > 0 {
+			p.grew(cs.leaf, shared, first)
+			p.gained(child, shared, shared)
+		} else {
+			cs.leaf = 0
+			p.prune(p.spaceTree(child), w.base+w.low, w.base+w.low+1)
+		}
 	}
 	return true
 }

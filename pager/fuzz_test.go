@@ -1,7 +1,6 @@
 package pager
 
 import (
-	"encoding/binary"
 	"testing"
 
 	"starling/ipc"
@@ -90,31 +89,4 @@ func fuzzNumber(b byte) uint64 {
 	}
 	edges := [...]uint64{userPages - 1, userPages, userPages - 8, 1 << 27, 1<<36 - 1, 1 << 36, 1 << 51, 1<<52 - 1, 1<<63 - 1, 1 << 63, ^uint64(0), ^uint64(0) - 7, 510, 511, 512, 1 << 18}
 	return edges[b%16] - uint64(b>>4%4)
-}
-
-// TestDecoderSizes ties the codec to the schema's layout.
-func TestDecoderSizes(t *testing.T) {
-	buf := make([]byte, pagerwire.RequestLength(2))
-	pagerwire.PutRequestHeader(buf, 2)
-	want := pagerwire.Command{Code: 1, Flags: 2, Space: 3, Object: 4, Address: 5, Pages: 6, Offset: 7, Size: 8, Access: rw}
-	pagerwire.PutOp(buf, 1, &want)
-	if v := binary.LittleEndian.Uint64(buf[pagerwire.HeaderSize+pagerwire.OpSize+40:]); v != 8 {
-		t.Errorf("size is not at offset 40 of the op: %d", v)
-	}
-	var got pagerwire.Command
-	pagerwire.GetOp(buf, 1, &got)
-	if got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	for _, n := range []int{0, 15, 16, len(buf) - 1, len(buf) + 1} {
-		b := append(make([]byte, 0, n), buf...)
-		if n <= len(buf) {
-			b = buf[:n]
-		} else {
-			b = append(b, 0)
-		}
-		if _, st := pagerwire.CheckRequest(b); st != pagerwire.StatusMalformed {
-			t.Errorf("%d of %d bytes: %v", n, len(buf), st)
-		}
-	}
 }

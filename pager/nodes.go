@@ -10,7 +10,8 @@ import (
 type node struct {
 	next uint32 // links free nodes: index + 1, 0 ends
 	live uint16 // entries that are not 0
-	_    uint16
+	// used counts from the end: all entries before NodeEntries-used are 0.
+	used uint16
 }
 
 // A free node is all zeros, because an entry is only ever removed by zeroing it and
@@ -49,7 +50,7 @@ func (p *Pager) takeNode(privileged bool) (table.Entry, bool) {
 // freeNodeAt frees a node that has no entries left.
 func (p *Pager) freeNodeAt(e table.Entry) {
 	i := uint32((e.Frame() - p.nodeBase) >> table.PageShift)
-	p.nodes[i].next = p.freeNode
+	p.nodes[i] = node{next: p.freeNode}
 	p.freeNode = i + 1
 	p.nodesFree++
 }
@@ -66,10 +67,53 @@ func (p *Pager) put(slot *table.Entry, e table.Entry) {
 		return
 	}
 	if i := p.nodeIndex(slot); i < uint64(len(p.nodes)) {
-		if e != 0 {
-			p.nodes[i].live++
-		} else {
-			p.nodes[i].live--
+		n := &p.nodes[i]
+		if e == 0 {
+			n.live--
+			return
+		}
+		n.live++
+		if used := uint16(table.NodeEntries - uintptr(unsafe.Pointer(slot))/unsafe.Sizeof(e)%table.NodeEntries); used > n.used {
+			n.used = used
 		}
 	}
+}
+
+// grew notes n entries that were written into a node without put, the first of
+// them at index low.
+func (p *Pager) grew(e table.Entry, n, low uint64) {
+	b := &p.nodes[(e.Frame()-p.nodeBase)>>table.PageShift]
+	b.live += uint16(n)
+	b.used = max(b.used, uint16(table.NodeEntries-low))
+}
+
+// shrank notes n entries that were zeroed in a node without put.
+func (p *Pager) shrank(leaf *table.Node, n uint64) {
+	p.nodes[p.nodeIndex(&leaf[0])].live -= uint16(n)
+}
+
+// forget drops every entry of a tree and frees its nodes. The root is left for the caller to clear.
+func (p *Pager) forget(e table.Entry, levels uint32) {
+	if e == 0 {
+		return
+	}
+	if levels == 0 {
+		p.drop(e)
+		return
+	}
+	n := p.nodeAt(e)
+	b := &p.nodes[(e.Frame()-p.nodeBase)>>table.PageShift]
+	left := b.live
+	for i := uint32(table.NodeEntries - b.used); left > 0; i++ {
+		if c := n[i%table.NodeEntries]; c != 0 {
+			left--
+			n[i%table.NodeEntries] = 0
+			if levels > 1 {
+				p.forget(c, levels-1)
+			} else if c&table.Image == 0 {
+				p.dropFrame(c.Frame())
+			}
+		}
+	}
+	p.freeNodeAt(e)
 }

@@ -80,7 +80,7 @@ func (p *Pager) objectReap(i uint32) {
 	if r.Holders != 0 || r.Mappings != 0 {
 		return
 	}
-	p.forget(tree{&r.Root, r.Levels})
+	p.forget(table.Entry(r.Root), r.Levels)
 	*r = table.ObjectRecord{}
 	p.objects[i].generation = nextGeneration(p.objects[i].generation)
 	p.freeObjects.push(i)
@@ -113,9 +113,14 @@ func (p *Pager) unlinkObject(i uint32) {
 
 // objectPage is the entry of a page of the object, 0 for a hole.
 func (p *Pager) objectPage(i uint32, index uint64) table.Entry {
-	r := &p.objectRecords[i]
-	if s := p.slot(tree{&r.Root, r.Levels}, index); s != nil && *s != 0 {
-		return *s
+	return p.pageOfObject(&p.objectRecords[i], index)
+}
+
+func (p *Pager) pageOfObject(r *table.ObjectRecord, index uint64) table.Entry {
+	if r.Root != 0 {
+		if s := p.slot(tree{&r.Root, r.Levels}, index); s != nil && *s != 0 {
+			return *s
+		}
 	}
 	if index < r.ExtentPages {
 		return table.FrameEntry(r.Extent+index<<table.PageShift, table.Read|table.Image)

@@ -113,7 +113,7 @@ func (p *Pager) Handle(ev *ipc.Event) {
 // message is the request being worked on. It is copied out of the message
 // buffer first, because kernel calls may use the buffer.
 type message struct {
-	in  [ipc.MessageSize]byte
+	in  [ipc.MessageSize]byte // first, so that it is aligned like the struct
 	out [ipc.MessageSize]byte
 	// badge is the client's, cap the capability that came, to be deleted unless kept.
 	badge uint64

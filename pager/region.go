@@ -23,6 +23,8 @@ type regionFlags uint8
 const (
 	regionShared regionFlags = 1 << iota
 	regionNoFork
+	// regionCopied: of a private region of an object, pages have been copied.
+	regionCopied
 )
 
 // normal is the access the hardware gives: what may be written or executed may be read.
@@ -259,7 +261,7 @@ func (p *Pager) mergeRange(s *space, from, end uint64) {
 
 func (p *Pager) joins(i, j uint32) bool {
 	a, b := &p.regions[i], &p.regions[j]
-	return a.end == b.start && a.object == b.object && a.access == b.access && a.flags == b.flags &&
+	return a.end == b.start && a.object == b.object && a.access == b.access && (a.flags^b.flags)&^regionCopied == 0 &&
 		(a.object == 0 || a.offset+(a.end-a.start) == b.offset)
 }
 
@@ -267,6 +269,7 @@ func (p *Pager) joins(i, j uint32) bool {
 func (p *Pager) join(i, j uint32) {
 	r := &p.regions[i]
 	end := p.regions[j].end
+	r.flags |= p.regions[j].flags
 	p.spaceRecords[r.space].Virtual += end - p.regions[j].start
 	p.removeRegion(j)
 	r.end = end

@@ -82,7 +82,7 @@ func (p *Pager) spaceDestroy(i uint32) {
 	s, rec := &p.spaces[i], &p.spaceRecords[i]
 	p.t.SpaceDestroy(s.handle)
 	p.t.CapDelete(s.handle)
-	p.forget(tree{&rec.Root, table.SpaceLevels})
+	p.forget(table.Entry(rec.Root), table.SpaceLevels)
 	for s.firstRegion != 0 {
 		// The treap is not kept in order on the way: nobody searches it any more.
 		r := s.firstRegion
@@ -96,16 +96,6 @@ func (p *Pager) spaceDestroy(i uint32) {
 	rec.Root = 0
 	s.generation = nextGeneration(s.generation)
 	p.freeSpaces.push(i)
-}
-
-// forget drops every entry of a tree and frees its nodes.
-func (p *Pager) forget(t tree) {
-	w := p.walk(t, 0, table.MaxPages)
-	for e := w.first(); e != nil; e = w.next() {
-		p.drop(*e)
-		p.put(e, 0)
-	}
-	p.prune(t, 0, table.MaxPages)
 }
 
 func (p *Pager) spaceTree(i uint32) tree { return tree{&p.spaceRecords[i].Root, table.SpaceLevels} }
@@ -146,29 +136,46 @@ const (
 	notOwned       // only the object's own frames
 )
 
+// gained notes n pages, of which owned are owned, that became present.
+func (p *Pager) gained(i uint32, n, owned uint64) {
+	rec := &p.spaceRecords[i]
+	rec.Resident += n
+	rec.Owned += owned
+	rec.Peak = max(rec.Peak, rec.Resident)
+}
+
 // dropPages removes the entries of [from, end), in the kernel too.
 func (p *Pager) dropPages(i uint32, from, end uint64, what which) {
-	s, t := &p.spaces[i], p.spaceTree(i)
-	low, high := uint64(0), uint64(0)
+	s, rec, t := &p.spaces[i], &p.spaceRecords[i], p.spaceTree(i)
+	var low, high uint64
 	w := p.walk(t, from, end)
-	for e := w.first(); e != nil; e = w.next() {
-		old := *e
-		if what == notOwned && old&table.Owned != 0 {
-			continue
-		}
-		if old&table.Mapped != 0 {
-			if high == 0 {
-				low = w.page
+	for w.nextLeaf() {
+		var gone, owned uint64
+		leaf, base := w.leaf, w.base
+		for k := w.low; k < w.high; k++ {
+			e := leaf[k%table.NodeEntries]
+			if e == 0 || what == notOwned && e&table.Owned != 0 {
+				continue
 			}
-			high = w.page + 1
-			if what == notOwned {
-				// What lies between stays: one page at a time.
-				p.kernelUnmap(s, low, 1)
-				high = 0
+			leaf[k%table.NodeEntries] = 0
+			gone++
+			owned += uint64(e & table.Owned / table.Owned)
+			if e&table.Mapped != 0 {
+				if what == notOwned {
+					// What lies between stays: one page at a time.
+					p.kernelUnmap(s, base+k, 1)
+				} else {
+					if high == 0 {
+						low = base + k
+					}
+					high = base + k + 1
+				}
 			}
+			p.drop(e)
 		}
-		p.install(i, e, 0)
-		p.drop(old)
+		p.shrank(leaf, gone)
+		rec.Resident -= gone
+		rec.Owned -= owned
 	}
 	if high != 0 {
 		p.kernelUnmap(s, low, high-low)

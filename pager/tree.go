@@ -52,69 +52,96 @@ func (p *Pager) slotMake(t tree, index uint64, privileged bool) *table.Entry {
 	return s
 }
 
-// walk visits the entries of [page, end) that are not 0, in order:
+// walk visits what a tree has in [page, end), in order, either entry by entry:
 //
 //	for s := w.first(); s != nil; s = w.next() { ... w.page ... }
 //
-// The entry under the cursor may be changed or zeroed, nodes may not be freed.
+// or leaf by leaf, where every instruction counts:
+//
+//	for w.nextLeaf() { for k := w.low; k < w.high; k++ { ... w.leaf[k] ... page w.base+k } }
+//
+// Entries may be changed or zeroed on the way, nodes may not be freed.
 type walk struct {
 	p         *Pager
 	t         tree
-	page, end uint64
+	page      uint64 // of the entry that next returned
+	at, end   uint64 // where the next leaf is looked for
 	leaf      *table.Node
+	base      uint64 // page of leaf[0]
+	low, high uint64 // entries of leaf that are in the range
 }
 
 func (p *Pager) walk(t tree, from, end uint64) walk {
-	return walk{p: p, t: t, page: from, end: min(end, 1<<(t.levels*levelBits))}
+	return walk{p: p, t: t, at: from, end: min(end, 1<<(t.levels*levelBits))}
 }
 
-func (w *walk) first() *table.Entry { return w.find() }
-
-func (w *walk) next() *table.Entry {
-	w.page++
-	if w.page%table.NodeEntries == 0 {
-		w.leaf = nil
+// nextLeaf moves to the next node of entries. A tree without nodes has none.
+func (w *walk) nextLeaf() bool {
+	for w.at < w.end && w.t.levels > 0 {
+		if w.descend() {
+			w.base = w.at &^ (table.NodeEntries - 1)
+			w.low, w.high = w.at-w.base, min(w.end-w.base, table.NodeEntries)
+			w.at = w.base + table.NodeEntries
+			return true
+		}
 	}
-	return w.find()
+	return false
 }
 
-func (w *walk) find() *table.Entry {
+func (w *walk) first() *table.Entry {
 	if w.t.levels == 0 {
-		if w.page < w.end && *w.t.root != 0 {
+		if w.at < w.end && *w.t.root != 0 {
+			w.page, w.at = w.at, w.end
 			return (*table.Entry)(unsafe.Pointer(w.t.root))
 		}
 		return nil
 	}
-	for w.page < w.end {
-		if w.leaf == nil && !w.descend() {
-			continue
-		}
-		stop := min(w.end, w.page|(table.NodeEntries-1)+1)
-		for ; w.page < stop; w.page++ {
-			if e := &w.leaf[w.page%table.NodeEntries]; *e != 0 {
+	return w.next()
+}
+
+func (w *walk) next() *table.Entry {
+	// A tree without nodes has one entry, which first returned.
+	for w.low < w.high || w.nextLeaf() {
+		for w.low < w.high {
+			k := w.low
+			w.low++
+			if e := &w.leaf[k%table.NodeEntries]; *e != 0 {
+				w.page = w.base + k
 				return e
 			}
 		}
-		w.leaf = nil
 	}
 	return nil
 }
 
-// descend finds the leaf of w.page, or moves w.page past what is empty.
+// descend finds the leaf of w.at or the next there is, or moves w.at to where
+// the search has to begin anew.
 func (w *walk) descend() bool {
 	e := table.Entry(*w.t.root)
-	for l := w.t.levels; ; {
-		if e == 0 {
-			w.page = (w.page>>(l*levelBits) + 1) << (l * levelBits)
-			return false
-		}
-		n := w.p.nodeAt(e)
-		if l--; l == 0 {
-			w.leaf = n
-			return true
-		}
-		e = n[w.page>>(l*levelBits)%table.NodeEntries]
+	if e == 0 {
+		w.at = w.end
+		return false
 	}
+	for shift := (w.t.levels - 1) * levelBits; shift > 0; shift -= levelBits {
+		n := w.p.nodeAt(e)
+		i := w.at >> shift % table.NodeEntries
+		if e = n[i]; e == 0 {
+			above := w.at >> (shift + levelBits)
+			for i++; i < table.NodeEntries && n[i] == 0; i++ {
+			}
+			if i == table.NodeEntries {
+				w.at = (above + 1) << (shift + levelBits)
+				return false
+			}
+			w.at = (above<<levelBits | i) << shift
+			e = n[i]
+		}
+	}
+	if w.at >= w.end {
+		return false
+	}
+	w.leaf = w.p.nodeAt(e)
+	return true
 }
 
 // prune frees the nodes on the paths to [from, end) that have no entry left.
