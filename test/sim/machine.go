@@ -104,6 +104,9 @@ func Boot(t testing.TB, o Options) *Machine {
 	if o.MemoryPages == 0 {
 		o.MemoryPages = 4096
 	}
+	if o.Personality == nil {
+		o.Personality = Linux
+	}
 	if o.Cwd == "" {
 		o.Cwd = "/"
 	}

@@ -21,7 +21,7 @@ type Scenario struct {
 	Prepare func(*Options)
 	During  func(*Machine)
 	Args    []string
-	Ending  Ending
+	Ending  Ending // default Exited(0)
 	Output  string
 }
 
@@ -55,7 +55,11 @@ func (s *Scenario) Boot(t testing.TB, o Options) *Machine {
 func (s *Scenario) Run(m *Machine) {
 	m.t.Helper()
 	m.Run(append([]string{"/bin/init"}, s.Args...)...)
-	m.Expect(s.Ending, s.Output)
+	end := s.Ending
+	if end == (Ending{}) {
+		end = Exited(0)
+	}
+	m.Expect(end, s.Output)
 }
 
 // want prints a line when a system call did not give what Linux gives; a scenario's output
