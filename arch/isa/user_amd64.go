@@ -134,3 +134,6 @@ func SignalStackNeed(cpu *CPU) int { return userabi.SignalStackNeed(cpu) }
 func ThreadBase(f *Frame, code uint64) (set func(*Frame, uint64), get func(*Frame) uint64, invalid bool) {
 	return userabi.ThreadBase(f, code)
 }
+
+// Describe is the text of /proc/cpuinfo.
+func Describe(cpu *CPU) string { return userabi.Describe(cpu) }
