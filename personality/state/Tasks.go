@@ -24,9 +24,13 @@ type TasksT struct {
 	Missing    []*MissingCallT `json:"missing"`
 	Exited     bool            `json:"exited"`
 	ExitStatus int32           `json:"exit_status"`
-	Armed      int64           `json:"armed"`
+	ProgramPid int32           `json:"program_pid"`
 	FreeSlots  []uint32        `json:"free_slots"`
-	Running    uint32          `json:"running"`
+	Queued     []*UserQueueT   `json:"queued"`
+	Loads      []uint64        `json:"loads"`
+	LoadAt     int64           `json:"load_at"`
+	Switches   uint64          `json:"switches"`
+	LastRun    int32           `json:"last_run"`
 }
 
 func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -105,6 +109,24 @@ func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 		}
 		freeSlotsOffset = builder.EndVector(freeSlotsLength)
 	}
+	queuedOffset := flatbuffers.UOffsetT(0)
+	if t.Queued != nil {
+		queuedLength := len(t.Queued)
+		TasksStartQueuedVector(builder, queuedLength)
+		for j := queuedLength - 1; j >= 0; j-- {
+			t.Queued[j].Pack(builder)
+		}
+		queuedOffset = builder.EndVector(queuedLength)
+	}
+	loadsOffset := flatbuffers.UOffsetT(0)
+	if t.Loads != nil {
+		loadsLength := len(t.Loads)
+		TasksStartLoadsVector(builder, loadsLength)
+		for j := loadsLength - 1; j >= 0; j-- {
+			builder.PrependUint64(t.Loads[j])
+		}
+		loadsOffset = builder.EndVector(loadsLength)
+	}
 	TasksStart(builder)
 	TasksAddThreads(builder, threadsOffset)
 	TasksAddProcesses(builder, processesOffset)
@@ -123,9 +145,13 @@ func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	TasksAddMissing(builder, missingOffset)
 	TasksAddExited(builder, t.Exited)
 	TasksAddExitStatus(builder, t.ExitStatus)
-	TasksAddArmed(builder, t.Armed)
+	TasksAddProgramPid(builder, t.ProgramPid)
 	TasksAddFreeSlots(builder, freeSlotsOffset)
-	TasksAddRunning(builder, t.Running)
+	TasksAddQueued(builder, queuedOffset)
+	TasksAddLoads(builder, loadsOffset)
+	TasksAddLoadAt(builder, t.LoadAt)
+	TasksAddSwitches(builder, t.Switches)
+	TasksAddLastRun(builder, t.LastRun)
 	return TasksEnd(builder)
 }
 
@@ -177,13 +203,27 @@ func (rcv *Tasks) UnPackTo(t *TasksT) {
 	}
 	t.Exited = rcv.Exited()
 	t.ExitStatus = rcv.ExitStatus()
-	t.Armed = rcv.Armed()
+	t.ProgramPid = rcv.ProgramPid()
 	freeSlotsLength := rcv.FreeSlotsLength()
 	t.FreeSlots = make([]uint32, freeSlotsLength)
 	for j := 0; j < freeSlotsLength; j++ {
 		t.FreeSlots[j] = rcv.FreeSlots(j)
 	}
-	t.Running = rcv.Running()
+	queuedLength := rcv.QueuedLength()
+	t.Queued = make([]*UserQueueT, queuedLength)
+	for j := 0; j < queuedLength; j++ {
+		x := UserQueue{}
+		rcv.Queued(&x, j)
+		t.Queued[j] = x.UnPack()
+	}
+	loadsLength := rcv.LoadsLength()
+	t.Loads = make([]uint64, loadsLength)
+	for j := 0; j < loadsLength; j++ {
+		t.Loads[j] = rcv.Loads(j)
+	}
+	t.LoadAt = rcv.LoadAt()
+	t.Switches = rcv.Switches()
+	t.LastRun = rcv.LastRun()
 }
 
 func (rcv *Tasks) UnPack() *TasksT {
@@ -457,16 +497,16 @@ func (rcv *Tasks) MutateExitStatus(n int32) bool {
 	return rcv._tab.MutateInt32Slot(36, n)
 }
 
-func (rcv *Tasks) Armed() int64 {
+func (rcv *Tasks) ProgramPid() int32 {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(38))
 	if o != 0 {
-		return rcv._tab.GetInt64(o + rcv._tab.Pos)
+		return rcv._tab.GetInt32(o + rcv._tab.Pos)
 	}
 	return 0
 }
 
-func (rcv *Tasks) MutateArmed(n int64) bool {
-	return rcv._tab.MutateInt64Slot(38, n)
+func (rcv *Tasks) MutateProgramPid(n int32) bool {
+	return rcv._tab.MutateInt32Slot(38, n)
 }
 
 func (rcv *Tasks) FreeSlots(j int) uint32 {
@@ -495,20 +535,89 @@ func (rcv *Tasks) MutateFreeSlots(j int, n uint32) bool {
 	return false
 }
 
-func (rcv *Tasks) Running() uint32 {
+func (rcv *Tasks) Queued(obj *UserQueue, j int) bool {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(42))
 	if o != 0 {
-		return rcv._tab.GetUint32(o + rcv._tab.Pos)
+		x := rcv._tab.Vector(o)
+		x += flatbuffers.UOffsetT(j) * 16
+		obj.Init(rcv._tab.Bytes, x)
+		return true
+	}
+	return false
+}
+
+func (rcv *Tasks) QueuedLength() int {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(42))
+	if o != 0 {
+		return rcv._tab.VectorLen(o)
 	}
 	return 0
 }
 
-func (rcv *Tasks) MutateRunning(n uint32) bool {
-	return rcv._tab.MutateUint32Slot(42, n)
+func (rcv *Tasks) Loads(j int) uint64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(44))
+	if o != 0 {
+		a := rcv._tab.Vector(o)
+		return rcv._tab.GetUint64(a + flatbuffers.UOffsetT(j*8))
+	}
+	return 0
+}
+
+func (rcv *Tasks) LoadsLength() int {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(44))
+	if o != 0 {
+		return rcv._tab.VectorLen(o)
+	}
+	return 0
+}
+
+func (rcv *Tasks) MutateLoads(j int, n uint64) bool {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(44))
+	if o != 0 {
+		a := rcv._tab.Vector(o)
+		return rcv._tab.MutateUint64(a+flatbuffers.UOffsetT(j*8), n)
+	}
+	return false
+}
+
+func (rcv *Tasks) LoadAt() int64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(46))
+	if o != 0 {
+		return rcv._tab.GetInt64(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Tasks) MutateLoadAt(n int64) bool {
+	return rcv._tab.MutateInt64Slot(46, n)
+}
+
+func (rcv *Tasks) Switches() uint64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(48))
+	if o != 0 {
+		return rcv._tab.GetUint64(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Tasks) MutateSwitches(n uint64) bool {
+	return rcv._tab.MutateUint64Slot(48, n)
+}
+
+func (rcv *Tasks) LastRun() int32 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(50))
+	if o != 0 {
+		return rcv._tab.GetInt32(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Tasks) MutateLastRun(n int32) bool {
+	return rcv._tab.MutateInt32Slot(50, n)
 }
 
 func TasksStart(builder *flatbuffers.Builder) {
-	builder.StartObject(20)
+	builder.StartObject(24)
 }
 func TasksAddThreads(builder *flatbuffers.Builder, threads flatbuffers.UOffsetT) {
 	builder.PrependUOffsetTSlot(0, flatbuffers.UOffsetT(threads), 0)
@@ -576,8 +685,8 @@ func TasksAddExited(builder *flatbuffers.Builder, exited bool) {
 func TasksAddExitStatus(builder *flatbuffers.Builder, exitStatus int32) {
 	builder.PrependInt32Slot(16, exitStatus, 0)
 }
-func TasksAddArmed(builder *flatbuffers.Builder, armed int64) {
-	builder.PrependInt64Slot(17, armed, 0)
+func TasksAddProgramPid(builder *flatbuffers.Builder, programPid int32) {
+	builder.PrependInt32Slot(17, programPid, 0)
 }
 func TasksAddFreeSlots(builder *flatbuffers.Builder, freeSlots flatbuffers.UOffsetT) {
 	builder.PrependUOffsetTSlot(18, flatbuffers.UOffsetT(freeSlots), 0)
@@ -585,8 +694,26 @@ func TasksAddFreeSlots(builder *flatbuffers.Builder, freeSlots flatbuffers.UOffs
 func TasksStartFreeSlotsVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
 	return builder.StartVector(4, numElems, 4)
 }
-func TasksAddRunning(builder *flatbuffers.Builder, running uint32) {
-	builder.PrependUint32Slot(19, running, 0)
+func TasksAddQueued(builder *flatbuffers.Builder, queued flatbuffers.UOffsetT) {
+	builder.PrependUOffsetTSlot(19, flatbuffers.UOffsetT(queued), 0)
+}
+func TasksStartQueuedVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
+	return builder.StartVector(16, numElems, 8)
+}
+func TasksAddLoads(builder *flatbuffers.Builder, loads flatbuffers.UOffsetT) {
+	builder.PrependUOffsetTSlot(20, flatbuffers.UOffsetT(loads), 0)
+}
+func TasksStartLoadsVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
+	return builder.StartVector(8, numElems, 8)
+}
+func TasksAddLoadAt(builder *flatbuffers.Builder, loadAt int64) {
+	builder.PrependInt64Slot(21, loadAt, 0)
+}
+func TasksAddSwitches(builder *flatbuffers.Builder, switches uint64) {
+	builder.PrependUint64Slot(22, switches, 0)
+}
+func TasksAddLastRun(builder *flatbuffers.Builder, lastRun int32) {
+	builder.PrependInt32Slot(23, lastRun, 0)
 }
 func TasksEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -65,8 +65,9 @@ type ThreadT struct {
 	FaultVector       uint64         `json:"fault_vector"`
 	Affinity          uint64         `json:"affinity"`
 	Deadline          int64          `json:"deadline"`
-	Interrupted       bool           `json:"interrupted"`
+	Leaving           uint32         `json:"leaving"`
 	Fresh             bool           `json:"fresh"`
+	LastEvent         int64          `json:"last_event"`
 }
 
 func (t *ThreadT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -153,8 +154,9 @@ func (t *ThreadT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	ThreadAddFaultVector(builder, t.FaultVector)
 	ThreadAddAffinity(builder, t.Affinity)
 	ThreadAddDeadline(builder, t.Deadline)
-	ThreadAddInterrupted(builder, t.Interrupted)
+	ThreadAddLeaving(builder, t.Leaving)
 	ThreadAddFresh(builder, t.Fresh)
+	ThreadAddLastEvent(builder, t.LastEvent)
 	return ThreadEnd(builder)
 }
 
@@ -229,8 +231,9 @@ func (rcv *Thread) UnPackTo(t *ThreadT) {
 	t.FaultVector = rcv.FaultVector()
 	t.Affinity = rcv.Affinity()
 	t.Deadline = rcv.Deadline()
-	t.Interrupted = rcv.Interrupted()
+	t.Leaving = rcv.Leaving()
 	t.Fresh = rcv.Fresh()
+	t.LastEvent = rcv.LastEvent()
 }
 
 func (rcv *Thread) UnPack() *ThreadT {
@@ -977,16 +980,16 @@ func (rcv *Thread) MutateDeadline(n int64) bool {
 	return rcv._tab.MutateInt64Slot(118, n)
 }
 
-func (rcv *Thread) Interrupted() bool {
+func (rcv *Thread) Leaving() uint32 {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(120))
 	if o != 0 {
-		return rcv._tab.GetBool(o + rcv._tab.Pos)
+		return rcv._tab.GetUint32(o + rcv._tab.Pos)
 	}
-	return false
+	return 0
 }
 
-func (rcv *Thread) MutateInterrupted(n bool) bool {
-	return rcv._tab.MutateBoolSlot(120, n)
+func (rcv *Thread) MutateLeaving(n uint32) bool {
+	return rcv._tab.MutateUint32Slot(120, n)
 }
 
 func (rcv *Thread) Fresh() bool {
@@ -1001,8 +1004,20 @@ func (rcv *Thread) MutateFresh(n bool) bool {
 	return rcv._tab.MutateBoolSlot(122, n)
 }
 
+func (rcv *Thread) LastEvent() int64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(124))
+	if o != 0 {
+		return rcv._tab.GetInt64(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Thread) MutateLastEvent(n int64) bool {
+	return rcv._tab.MutateInt64Slot(124, n)
+}
+
 func ThreadStart(builder *flatbuffers.Builder) {
-	builder.StartObject(60)
+	builder.StartObject(61)
 }
 func ThreadAddTid(builder *flatbuffers.Builder, tid int32) {
 	builder.PrependInt32Slot(0, tid, 0)
@@ -1184,11 +1199,14 @@ func ThreadAddAffinity(builder *flatbuffers.Builder, affinity uint64) {
 func ThreadAddDeadline(builder *flatbuffers.Builder, deadline int64) {
 	builder.PrependInt64Slot(57, deadline, 0)
 }
-func ThreadAddInterrupted(builder *flatbuffers.Builder, interrupted bool) {
-	builder.PrependBoolSlot(58, interrupted, false)
+func ThreadAddLeaving(builder *flatbuffers.Builder, leaving uint32) {
+	builder.PrependUint32Slot(58, leaving, 0)
 }
 func ThreadAddFresh(builder *flatbuffers.Builder, fresh bool) {
 	builder.PrependBoolSlot(59, fresh, false)
+}
+func ThreadAddLastEvent(builder *flatbuffers.Builder, lastEvent int64) {
+	builder.PrependInt64Slot(60, lastEvent, 0)
 }
 func ThreadEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

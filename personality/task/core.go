@@ -170,6 +170,9 @@ func (k *Core) Processes() []*Process { return k.processes }
 // Forks is how many processes and threads have been made since boot.
 func (k *Core) Forks() uint64 { return k.forks }
 
+// Switches is how often an event came from another thread than the one before.
+func (k *Core) Switches() uint64 { return k.switches }
+
 // RunnableThreads counts threads that are in user mode or ready to be.
 func (k *Core) RunnableThreads() (running, all int) {
 	for _, p := range k.processes {
