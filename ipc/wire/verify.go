@@ -135,6 +135,7 @@ func (v *verifier) field(t *tableAt, f *Field, depth int) bool {
 	}
 	at, ok := v.position(t, uint64(f.ID), size, align)
 	if !ok {
+		v.why = "field " + f.Name + " outside its table or not aligned"
 		return false
 	}
 	if at == 0 {

@@ -124,6 +124,23 @@ func safe(t *testing.T, buf []byte) {
 	}
 	touch(buf)
 	walk(&sample.NodeSchema, buf)
+	if _, err := wire.Text(&sample.NodeSchema, buf); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestText(t *testing.T) {
+	lines, err := wire.Text(&sample.NodeSchema, full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := "\n" + strings.Join(lines, "\n") + "\n"
+	for _, want := range []string{".id = 1", ".title = \"title\"", ".bytes = 010203", ".words[1] = 8", ".names[2] = \"bc\"",
+		".leaf.weight = 1.5", ".children[0].thing.label = \"box\"", ".thing.name = \"leaf\""} {
+		if !strings.Contains(all, "\n"+want+"\n") {
+			t.Errorf("no line %s in %s", want, all)
+		}
+	}
 }
 
 // Every byte of a message, set to every value, and every length.

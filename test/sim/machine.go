@@ -14,8 +14,10 @@ import (
 	"starling/ipc/rootfs"
 	kernel "starling/ipc/sim"
 	"starling/ipc/supervise"
+	"starling/ipc/wire"
 	"starling/pager"
 	"starling/pager/table"
+	"starling/personality/state"
 )
 
 // Options says what is booted. Zero fields get defaults.
@@ -30,6 +32,8 @@ type Options struct {
 	Nodes []rootfs.Node
 	// Personality starts the server under test. Default Linux.
 	Personality Start
+	// Schema describes what the personality exports, for showing differences.
+	Schema *wire.Schema
 	// Record keeps a log of all the personality is told, for Replay.
 	Record bool
 	// Terminal: the program runs on a terminal.
@@ -105,7 +109,7 @@ func Boot(t testing.TB, o Options) *Machine {
 		o.MemoryPages = 4096
 	}
 	if o.Personality == nil {
-		o.Personality = Linux
+		o.Personality, o.Schema = Linux, &state.PersonalitySchema
 	}
 	if o.Cwd == "" {
 		o.Cwd = "/"

@@ -3,12 +3,14 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"starling/ipc"
 	"starling/ipc/console"
 	kernel "starling/ipc/sim"
 	"starling/ipc/supervise"
+	"starling/ipc/wire"
 )
 
 // stepsLimit is how many things may happen in a run before it counts as one that never ends.
@@ -136,20 +138,45 @@ func (m *Machine) swap(n int) {
 		m.t.Fatalf("message %d: import: %v", n, err)
 	}
 	if after := fresh.Export(); !bytes.Equal(before, after) {
-		m.t.Fatalf("message %d: %d bytes exported, imported, exported again: %d bytes, first difference at byte %d",
-			n, len(before), len(after), firstDifference(before, after))
+		m.t.Fatalf("message %d: state exported, imported and exported again is another one:\n%s", n, m.differences(before, after))
 	}
 	m.Server = fresh
 	m.checked++
 }
 
-func firstDifference(a, b []byte) int {
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return i
+// differences says in which fields two states differ.
+func (m *Machine) differences(before, after []byte) string {
+	schema := m.options.Schema
+	if schema == nil {
+		return fmt.Sprintf("%d and %d bytes", len(before), len(after))
+	}
+	a, err := wire.Text(schema, before)
+	if err != nil {
+		return err.Error()
+	}
+	b, err := wire.Text(schema, after)
+	if err != nil {
+		return err.Error()
+	}
+	const most = 20
+	var list []string
+	only := func(sign string, of, in []string) {
+		have := map[string]bool{}
+		for _, l := range in {
+			have[l] = true
+		}
+		for _, l := range of {
+			if !have[l] && len(list) < most {
+				list = append(list, sign+l)
+			}
 		}
 	}
-	return min(len(a), len(b))
+	only("before ", a, b)
+	only("after  ", b, a)
+	if list == nil {
+		return "the same fields in another order or layout"
+	}
+	return strings.Join(list, "\n")
 }
 
 // Replay gives the log of a machine booted with Options.Record to another

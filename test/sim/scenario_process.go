@@ -201,7 +201,7 @@ var processScenarios = []Scenario{
 		}},
 
 	{Name: "too many processes", Output: "done\n",
-		Prepare: func(o *Options) { o.FrameSlots = 40 },
+		Prepare: func(o *Options) { o.FrameSlots = 20 },
 		Main: func(p *kernel.Prog) {
 			r, w := pipe(p, 0)
 			n := 0
