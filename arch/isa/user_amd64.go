@@ -137,3 +137,6 @@ func ThreadBase(f *Frame, code uint64) (set func(*Frame, uint64), get func(*Fram
 
 // Describe is the text of /proc/cpuinfo.
 func Describe(cpu *CPU) string { return userabi.Describe(cpu) }
+
+// Detect asks the processor what it is, as the kernel has set it up for programs.
+func Detect() CPU { return userabi.Detect() }

@@ -1,0 +1,157 @@
+// The Linux personality as a server on the machine: the loop around package personality.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"unsafe"
+
+	"starling/arch/isa"
+	"starling/ipc"
+	"starling/ipc/bootconfig"
+	"starling/ipc/machine"
+	"starling/ipc/rootfs"
+	"starling/ipc/trace"
+	"starling/pager/client"
+	"starling/pager/table"
+	"starling/personality"
+	"starling/personality/vdso"
+)
+
+func main() {
+	// Collections happen between two messages, when the heap has grown: see collector.
+	debug.SetGCPercent(-1)
+	kernel, info, err := machine.Start()
+	if err != nil {
+		fail(err)
+	}
+	t := trace.Wrap(kernel, info, os.Args, nil)
+	cfg, err := configure(info)
+	if err != nil {
+		fail(err)
+	}
+	// The window shows whatever physical memory root let the pager map into it.
+	window := table.NewWindow(unsafe.Add(nil, uintptr(ipc.WindowAddress)), 0, windowSize)
+	pager, err := client.New(t, cfg.PagerWire, window)
+	if err != nil {
+		fail(fmt.Errorf("linux: pager: %w", err))
+	}
+	p, err := personality.New(cfg, t, pager)
+	if err != nil {
+		fail(fmt.Errorf("linux: %w", err))
+	}
+	if err := p.Start(); err != nil {
+		fail(fmt.Errorf("linux: %w", err))
+	}
+	if err := serve(t, cfg.Endpoint, p); err != nil {
+		fail(err)
+	}
+}
+
+// windowSize is the room between the window's base and the end of the low half's
+// upper part: far more than there is memory.
+const windowSize = 1 << 40
+
+// fail ends the server; root sees it die and has the text in the log.
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// configure finds what root granted (docs/contract.md) in the info page.
+func configure(info *ipc.ServerInfo) (cfg personality.Config, err error) {
+	for _, g := range []struct {
+		name string
+		to   *ipc.Handle
+	}{{"self", &cfg.Endpoint}, {"pager", &cfg.PagerWire}, {"console", &cfg.ConsoleWire}, {"root", &cfg.RootWire}, {"frames", &cfg.Frames}} {
+		grant, ok := info.Grant(g.name)
+		if !ok {
+			return cfg, fmt.Errorf("linux: no %q was granted", g.name)
+		}
+		*g.to = grant.Handle
+	}
+	frames, _ := info.Grant("frames")
+	cfg.FrameBase = unsafe.Add(nil, uintptr(ipc.FramesAddress))
+	cfg.FrameSlots = int(frames.Size / ipc.PageSize)
+
+	config, ok := info.Grant(bootconfig.FileName)
+	if !ok {
+		return cfg, errors.New("linux: the boot image has no configuration")
+	}
+	if cfg.Boot, err = bootconfig.Decode(shown(config)); err != nil {
+		return cfg, err
+	}
+	if cfg.Boot.WallTime == 0 {
+		cfg.Boot.WallTime = int64(info.Wall)
+	}
+	if cfg.Boot.Seed == 0 {
+		cfg.Boot.Seed = info.Seed[0]
+	}
+	if g, ok := info.Grant(rootfs.FileName); ok {
+		image, ok := info.Grant("image")
+		if !ok || g.Base < image.Base || g.Base+g.Size > image.Base+image.Size {
+			return cfg, errors.New("linux: the root file system lies outside the boot image")
+		}
+		cfg.RootFS, cfg.RootOffset = shown(g), g.Base-image.Base
+	}
+	cfg.CPU = isa.Detect()
+	cfg.Clock = vdso.Data{UseTSC: true, TSC0: info.TSC0, Mult: info.Mult}
+	return cfg, nil
+}
+
+// shown is a file of the boot image as the window shows it.
+func shown(g ipc.Grant) []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(nil, uintptr(ipc.WindowAddress+g.Base))), g.Size)
+}
+
+// serve handles one event after the other. An error of Wait is that of the reply
+// before it, whose thread is gone, unless it does not go away.
+func serve(t ipc.Transport, endpoint ipc.Handle, p *personality.Personality) error {
+	var ev ipc.Event
+	var failed error
+	var gc collector
+	for {
+		gc.step()
+		if err := t.Wait(endpoint, &ev); err != nil {
+			if failed != nil {
+				return fmt.Errorf("linux: wait: %w", err)
+			}
+			failed = err
+			continue
+		}
+		failed = nil
+		p.Handle(&ev)
+	}
+}
+
+// collector runs the garbage collector at a message boundary, when the heap has
+// doubled since the last time. It looks once in collectEvery events, because
+// looking is not free.
+type collector struct {
+	events int
+	limit  uint64
+}
+
+const (
+	collectEvery = 256
+	// smallestHeap in bytes is left alone.
+	smallestHeap = 8 << 20
+)
+
+func (c *collector) step() {
+	if c.events++; c.events < collectEvery {
+		return
+	}
+	c.events = 0
+	if c.limit == 0 {
+		c.limit = smallestHeap
+	}
+	if machine.HeapLive() < c.limit {
+		return
+	}
+	runtime.GC()
+	c.limit = max(2*machine.HeapLive(), smallestHeap)
+}
