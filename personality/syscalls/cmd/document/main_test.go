@@ -1,0 +1,36 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"testing"
+)
+
+const root = "../../../../"
+
+func TestFresh(t *testing.T) {
+	table, err := os.ReadFile(root + "docs/syscalls.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(table, wholeTable()) {
+		t.Error("docs/syscalls.md is not what the table says: run make generate")
+	}
+	readme, err := os.ReadFile(root + "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	updated, err := insert(readme, shortList())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(readme, updated) {
+		t.Error("the list in README.md is not what the table says: run make generate")
+	}
+}
+
+func TestMissingMarks(t *testing.T) {
+	if _, err := insert([]byte("no marks"), nil); err == nil {
+		t.Error("no error")
+	}
+}
