@@ -39,22 +39,14 @@ const rootFile = "root"
 func Run(r Runtime) {
 	cpu.Init()
 	k := &kernel{armed: never, mallocs: r.Allocations}
-	k.lines = [maxLines]line{}
-	err := k.boot(r)
-	if err != nil {
-		say("starling: " + err.Error() + "\n")
+	if err := k.boot(r); err != nil {
+		cpu.Say("starling: " + err.Error() + "\n")
 		cpu.Exit(cpu.ExitBroken)
 	}
 	r.Settle()
 	k.mallocsAtStart = r.Allocations()
 	k.now = k.clock.Nanoseconds(cpu.Ticks())
 	k.run(k.pick())
-}
-
-func say(s string) {
-	for i := range len(s) {
-		cpu.ConsoleWrite(s[i])
-	}
 }
 
 func (k *kernel) boot(r Runtime) error {
@@ -97,22 +89,16 @@ func (k *kernel) boot(r Runtime) error {
 }
 
 // rootImage finds the program file of root in the boot image.
-func rootImage(r cpu.Region) (bundleFile, error) {
+func rootImage(r cpu.Region) ([]byte, error) {
 	b, err := bundle.Parse(unsafe.Slice((*byte)(cpu.Physical(r.Start)), r.Size))
 	if err != nil {
-		return bundleFile{}, err
+		return nil, err
 	}
 	e, ok := b.Find(rootFile)
 	if !ok {
-		return bundleFile{}, fmt.Errorf("boot image damaged: no file %q", rootFile)
+		return nil, fmt.Errorf("boot image damaged: no file %q", rootFile)
 	}
-	return bundleFile{b.Bytes(e), r.Start + e.Offset}, nil
-}
-
-// bundleFile is a file of the boot image: its content and where that is.
-type bundleFile struct {
-	data    []byte
-	address uint64
+	return b.Bytes(e), nil
 }
 
 // starter makes root.
@@ -129,22 +115,18 @@ var errNoMemory = fmt.Errorf("not enough memory: give the machine more")
 // take cuts zeroed pages off the end of the largest free region, aligned to a
 // number of pages, and returns their physical address.
 func (s *starter) take(pages, align uint64) uint64 {
-	best := -1
+	best := 0
 	for i, r := range s.free {
-		if best < 0 || r.Size > s.free[best].Size {
+		if r.Size > s.free[best].Size {
 			best = i
 		}
 	}
-	if best < 0 {
+	size := pages * cpu.PageSize
+	if len(s.free) == 0 || s.free[best].Size < size+align*cpu.PageSize {
 		s.short = true
 		return 0
 	}
 	r := &s.free[best]
-	size := pages * cpu.PageSize
-	if r.Size < size+align*cpu.PageSize {
-		s.short = true
-		return 0
-	}
 	start := (r.Start + r.Size - size) &^ (align*cpu.PageSize - 1)
 	if rest := r.Start + r.Size - start - size; rest > 0 {
 		s.free = append(s.free, cpu.Region{Start: start + size, Size: rest})
@@ -156,7 +138,7 @@ func (s *starter) take(pages, align uint64) uint64 {
 }
 
 // makeRoot builds root's space and thread as docs/contract.md lays a server out.
-func (s *starter) makeRoot(image bundleFile, info *ipc.ServerInfo) error {
+func (s *starter) makeRoot(image []byte, info *ipc.ServerInfo) error {
 	k := s.k
 	sp, e := k.newSpace()
 	if e != 0 {
@@ -248,18 +230,11 @@ func (s *starter) handOver(m cpu.Machine, info *ipc.ServerInfo) error {
 
 // rootDied ends the machine: nobody is left who could act.
 func rootDied(t *thread) {
-	say("\nstarling: root died")
-	sayNumber(" of trap ", t.Trap)
-	sayNumber(", error code ", t.Code)
-	sayNumber(", address ", t.Address)
-	sayNumber(", instruction pointer ", t.Position())
-	say("\n")
+	cpu.Say("\nstarling: root died:")
+	cpu.SayWord(" trap", t.Trap)
+	cpu.SayWord(" error code", t.Code)
+	cpu.SayWord(" address", t.Address)
+	cpu.SayWord(" instruction pointer", t.Position())
+	cpu.Say("\n")
 	cpu.Exit(cpu.ExitBroken)
-}
-
-func sayNumber(name string, v uint64) {
-	say(name + "0x")
-	for shift := 60; shift >= 0; shift -= 4 {
-		cpu.ConsoleWrite("0123456789abcdef"[v>>uint(shift)&15])
-	}
 }

@@ -36,74 +36,45 @@ type capability struct {
 	_      uint64
 }
 
-// lookup finds a capability of the caller by kind.
-func lookup(t *thread, h uint64, kind capKind) (*capability, ipc.Error) {
+// find returns a capability of a server by handle, of a kind and with one of the rights
+// (0: none is needed). What it names exists.
+func (k *kernel) find(t *thread, h uint64, kind capKind, rights uint8) (*capability, ipc.Error) {
 	c := t.server.find(h)
-	if c.kind != kind || kind == capNone {
+	if c.kind != kind || kind == capNone || rights != 0 && c.rights&rights == 0 {
 		return nil, ipc.ErrCapability
+	}
+	gone := false
+	switch kind {
+	case capSpace:
+		gone = c.space().dead
+	case capMemory:
+		gone = c.memory().dead
+	case capThread:
+		gone = k.threads.find(c.badge) == nil
+	}
+	if gone {
+		return nil, ipc.ErrGone
 	}
 	return c, 0
 }
 
-func findEndpoint(t *thread, h uint64, rights uint8) (*endpoint, *capability, ipc.Error) {
-	c, err := lookup(t, h, capEndpoint)
-	if err != 0 {
-		return nil, nil, err
-	}
-	if c.rights&rights == 0 {
-		return nil, nil, ipc.ErrCapability
-	}
-	return (*endpoint)(c.object), c, 0
-}
-
-func findSpace(t *thread, h uint64) (*space, ipc.Error) {
-	c, err := lookup(t, h, capSpace)
-	if err != 0 {
-		return nil, err
-	}
-	sp := (*space)(c.object)
-	if sp.dead {
-		return nil, ipc.ErrGone
-	}
-	return sp, 0
-}
-
-func findMemory(t *thread, h uint64) (*memory, ipc.Error) {
-	c, err := lookup(t, h, capMemory)
-	if err != 0 {
-		return nil, err
-	}
-	m := (*memory)(c.object)
-	if m.dead {
-		return nil, ipc.ErrGone
-	}
-	return m, 0
-}
-
-func (k *kernel) findThread(t *thread, h uint64) (*thread, ipc.Error) {
-	c, err := lookup(t, h, capThread)
-	if err != 0 {
-		return nil, err
-	}
-	if found := k.threads.find(c.badge); found != nil {
-		return found, 0
-	}
-	return nil, ipc.ErrGone
-}
+func (c *capability) endpoint() *endpoint { return (*endpoint)(c.object) }
+func (c *capability) space() *space       { return (*space)(c.object) }
+func (c *capability) memory() *memory     { return (*memory)(c.object) }
 
 // copyCapability counts a reference for a second slot.
 func copyCapability(c *capability) capability {
 	switch c.kind {
 	case capEndpoint:
-		e := (*endpoint)(c.object)
+		e := c.endpoint()
 		e.refs++
 		if c.rights&rightReceive != 0 {
 			e.receivers++
 		}
 	case capSpace:
-		(*space)(c.object).refs++
+		c.space().refs++
 	case capMemory:
-		(*memory)(c.object).refs++
+		c.memory().refs++
 	}
 	return *c
 }
@@ -112,17 +83,17 @@ func copyCapability(c *capability) capability {
 func (k *kernel) dropCapability(c *capability) {
 	switch c.kind {
 	case capEndpoint:
-		e := (*endpoint)(c.object)
+		e := c.endpoint()
 		if c.rights&rightReceive != 0 {
 			k.dropReceiver(e)
 		}
 		k.dropEndpoint(e)
 	case capSpace:
-		sp := (*space)(c.object)
+		sp := c.space()
 		sp.refs--
 		k.dropSpace(sp)
 	case capMemory:
-		m := (*memory)(c.object)
+		m := c.memory()
 		if m.refs--; m.refs == 0 {
 			k.memories.give(m)
 		}

@@ -21,84 +21,64 @@ func (k *kernel) lineRaised(n int) {
 	}
 }
 
-func (k *kernel) callInterruptMint(t *thread) ipc.Error {
-	if _, err := lookup(t, t.Argument(0), capInterrupts); err != 0 {
-		return err
-	}
+func (k *kernel) callInterruptMint(t *thread, c *capability) ipc.Error {
 	if t.Argument(1) >= uint64(cpu.Lines()) {
 		return ipc.ErrInvalid
 	}
 	return k.give(t, capability{kind: capInterrupt, badge: t.Argument(1)})
 }
 
-func (k *kernel) callInterruptBind(t *thread) ipc.Error {
-	c, err := lookup(t, t.Argument(0), capInterrupt)
-	if err != 0 {
-		return err
-	}
-	e := (*endpoint)(nil)
-	if t.Argument(1) != 0 {
-		if e, _, err = findEndpoint(t, t.Argument(1), rightReceive); err != 0 {
+func (k *kernel) callInterruptBind(t *thread, c *capability) ipc.Error {
+	var e *endpoint
+	if h := t.Argument(1); h != 0 {
+		to, err := k.find(t, h, capEndpoint, rightReceive)
+		if err != 0 {
 			return err
 		}
-		e.refs++
+		e = to.endpoint()
 	}
-	l := &k.lines[c.badge]
-	old := l.to
-	*l = line{e, t.Argument(2)}
-	if e != nil {
-		cpu.LineEnable(int(c.badge))
-	} else {
-		cpu.LineDisable(int(c.badge))
-	}
+	old := k.lines[c.badge].to
+	k.lines[c.badge] = line{e.use(), t.Argument(2)}
+	cpu.LineMask(int(c.badge), e == nil)
 	k.dropEndpoint(old)
 	return 0
 }
 
-func (k *kernel) callInterruptAck(t *thread) ipc.Error {
-	c, err := lookup(t, t.Argument(0), capInterrupt)
-	if err != 0 {
-		return err
-	}
+func (k *kernel) callInterruptAck(t *thread, c *capability) ipc.Error {
 	if k.lines[c.badge].to == nil {
 		return ipc.ErrState
 	}
-	cpu.LineEnable(int(c.badge))
+	cpu.LineMask(int(c.badge), false)
 	return 0
 }
 
-// ports checks that a port access is covered by the capability.
-func ports(t *thread, size uint64) (uint16, ipc.Error) {
-	c, err := lookup(t, t.Argument(0), capPorts)
-	if err != 0 {
-		return 0, err
-	}
-	port := t.Argument(1)
-	first, count := c.badge&0xffffffff, c.badge>>32
-	if size != 1 && size != 2 && size != 4 || port < first || port >= first+count || size > first+count-port {
+// port checks that an access is covered by the capability.
+func port(t *thread, c *capability, size uint64) (uint16, ipc.Error) {
+	p, first, count := t.Argument(1), c.badge&0xffffffff, c.badge>>32
+	if size != 1 && size != 2 && size != 4 || p < first || p >= first+count || size > first+count-p {
 		return 0, ipc.ErrInvalid
 	}
-	return uint16(port), 0
+	return uint16(p), 0
 }
 
-func (k *kernel) callPortIn(t *thread) ipc.Error {
-	port, err := ports(t, t.Argument(2))
+func (k *kernel) callPortIn(t *thread, c *capability) ipc.Error {
+	p, err := port(t, c, t.Argument(2))
 	if err == 0 {
-		t.SetResults(0, uint64(cpu.PortRead(port, int(t.Argument(2)))), 0)
+		t.SetResults(0, uint64(cpu.PortRead(p, int(t.Argument(2)))), 0)
 	}
 	return err
 }
 
-func (k *kernel) callPortOut(t *thread) ipc.Error {
-	port, err := ports(t, t.Argument(2))
+func (k *kernel) callPortOut(t *thread, c *capability) ipc.Error {
+	p, err := port(t, c, t.Argument(2))
 	if err == 0 {
-		cpu.PortWrite(port, int(t.Argument(2)), uint32(t.Argument(3)))
+		cpu.PortWrite(p, int(t.Argument(2)), uint32(t.Argument(3)))
 	}
 	return err
 }
 
-func (k *kernel) callPortOutString(t *thread) ipc.Error {
-	port, err := ports(t, 1)
+func (k *kernel) callPortOutString(t *thread, c *capability) ipc.Error {
+	p, err := port(t, c, 1)
 	if err != 0 {
 		return err
 	}
@@ -106,6 +86,6 @@ func (k *kernel) callPortOutString(t *thread) ipc.Error {
 	if n > ipc.MessageSize {
 		return ipc.ErrTruncated
 	}
-	cpu.PortWriteString(port, t.server.buffer[:n])
+	cpu.PortWriteString(p, t.server.buffer[:n])
 	return 0
 }

@@ -78,7 +78,7 @@ func (k *kernel) failClients(server *thread) {
 // failCalls ends the calls, queued or delivered, that nobody is going to answer.
 func (k *kernel) failCalls(lost func(*thread) bool) {
 	for i := uint32(1); i < k.threads.count; i++ {
-		t := k.threads.pages[i/uint32(threadsPerPage)][i%uint32(threadsPerPage)].thread
+		t := k.threads.slot(i).thread
 		if t == nil || !t.is(ipc.EventMessage) || t.State != cpu.StateDelivered && t.State != cpu.StateQueued || !lost(t) {
 			continue
 		}

@@ -58,7 +58,8 @@ func (k *kernel) handle(t *thread) *thread {
 	case t.IsPageFault():
 		return k.fault(t)
 	case t.IsInterrupt():
-		return k.interrupted(t)
+		k.interrupt(t.Trap)
+		return k.prefer(t)
 	case t.IsSpurious():
 		return t
 	}

@@ -11,8 +11,8 @@ import (
 
 // load maps the segments of root's program file: pages that are not written stay
 // where they are in the boot image, the others are copied.
-func (s *starter) load(sp *space, f bundleFile) (entry uint64, err error) {
-	file, err := elf.NewFile(bytes.NewReader(f.data))
+func (s *starter) load(sp *space, image []byte) (entry uint64, err error) {
+	file, err := elf.NewFile(bytes.NewReader(image))
 	if err != nil {
 		return 0, err
 	}
@@ -25,12 +25,12 @@ func (s *starter) load(sp *space, f bundleFile) (entry uint64, err error) {
 		}
 		start := p.Vaddr &^ (cpu.PageSize - 1)
 		pages := (p.Vaddr - start + p.Memsz + cpu.PageSize - 1) / cpu.PageSize
-		size := uint64(len(f.data))
+		size := uint64(len(image))
 		if p.Filesz > p.Memsz || p.Memsz > cpu.UserLimit || !userRange(start, pages) || p.Off > size || p.Filesz > size-p.Off ||
 			p.Off%cpu.PageSize != p.Vaddr%cpu.PageSize {
 			return 0, fmt.Errorf("segment at %#x: bad size or place", p.Vaddr)
 		}
-		from := f.address + p.Off - p.Vaddr%cpu.PageSize
+		from := cpu.Address(pointer(&image[0])) + p.Off - p.Vaddr%cpu.PageSize
 		r := cpu.Rights{Write: p.Flags&elf.PF_W != 0, Execute: p.Flags&elf.PF_X != 0}
 		if r.Write || p.Filesz < p.Memsz {
 			from = s.take(pages, 1)
@@ -38,7 +38,7 @@ func (s *starter) load(sp *space, f bundleFile) (entry uint64, err error) {
 				return 0, errNoMemory
 			}
 			memory := unsafe.Slice((*byte)(cpu.Physical(from)), pages*cpu.PageSize)
-			copy(memory[p.Vaddr%cpu.PageSize:], f.data[p.Off:p.Off+p.Filesz])
+			copy(memory[p.Vaddr%cpu.PageSize:], image[p.Off:p.Off+p.Filesz])
 		}
 		if e := changed(sp.table.MapRange(start, from, pages, r, &s.k.pool)); e != 0 {
 			return 0, e

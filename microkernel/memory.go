@@ -25,42 +25,24 @@ func (k *kernel) newMemory(base, pages uint64) (*memory, ipc.Error) {
 	return m, 0
 }
 
-// pool is the memory granted to the kernel: pages in no particular order. Free pages
-// are linked through their first words; whole grants are kept as ranges until
-// they are used.
+// pool is the memory granted to the kernel: pages linked through their first words.
 type pool struct {
-	free   *freePage
-	ranges *freeRange
-	count  uint64
+	free  *freePage
+	count uint64
 }
 
 type freePage struct{ next *freePage }
 
-type freeRange struct {
-	next  *freeRange
-	pages uint64 // from this one on, this one included
-}
-
 // TakePage returns the physical address of a page of zeros, 0 if there is none.
 func (p *pool) TakePage() uint64 {
-	var page unsafe.Pointer
-	switch {
-	case p.free != nil:
-		page = unsafe.Pointer(p.free)
-		p.free = p.free.next
-	case p.ranges != nil:
-		r := p.ranges
-		r.pages--
-		page = unsafe.Add(unsafe.Pointer(r), r.pages*cpu.PageSize)
-		if r.pages == 0 {
-			p.ranges = r.next
-		}
-	default:
+	page := p.free
+	if page == nil {
 		return 0
 	}
+	p.free = page.next
 	p.count--
-	*(*[cpu.PageSize]byte)(page) = [cpu.PageSize]byte{}
-	return cpu.Address(page)
+	*(*[cpu.PageSize]byte)(pointer(page)) = [cpu.PageSize]byte{}
+	return cpu.Address(pointer(page))
 }
 
 // GivePage takes a page back.
@@ -72,13 +54,9 @@ func (p *pool) GivePage(a uint64) {
 
 // grant adds a range of pages.
 func (p *pool) grant(base, pages uint64) {
-	if pages == 0 {
-		return
+	for i := range pages {
+		p.GivePage(base + i*cpu.PageSize)
 	}
-	r := (*freeRange)(cpu.Physical(base))
-	r.next, r.pages = p.ranges, pages
-	p.ranges = r
-	p.count += pages
 }
 
 // header begins every object that capabilities count.

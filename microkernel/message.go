@@ -40,8 +40,8 @@ func sendable(t *thread, n, handle uint64) ipc.Error {
 
 // callCall sends a message and waits for the answer.
 func (k *kernel) callCall(t *thread) *thread {
-	e, c, err := findEndpoint(t, t.Argument(0), rightSend)
-	if err == 0 && e.receivers == 0 {
+	c, err := k.find(t, t.Argument(0), capEndpoint, rightSend)
+	if err == 0 && c.endpoint().receivers == 0 {
 		err = ipc.ErrGone
 	}
 	if err == 0 {
@@ -51,7 +51,7 @@ func (k *kernel) callCall(t *thread) *thread {
 		return k.finish(t, err)
 	}
 	t.setEvent(ipc.EventMessage, t.Argument(1), t.Argument(2))
-	return k.next(k.post(t, e, c.badge))
+	return k.next(k.post(t, c.endpoint(), c.badge))
 }
 
 // answered finds the thread whose event the running server t answers.
@@ -155,61 +155,44 @@ func (k *kernel) release(t *thread) *thread {
 	return k.post(t, t.trapTo, t.trapBadge)
 }
 
+// callReply is Reply and Answer.
 func (k *kernel) callReply(t *thread) *thread {
-	woken, err := k.reply(t, t.Argument(0), t.Argument(1), t.Argument(2))
-	if woken != nil {
-		k.makeReady(woken)
-	}
+	woken, err := k.respond(t, 0, t.Number() == callnum.Reply)
+	k.wake(woken)
 	return k.finish(t, err)
 }
 
-func (k *kernel) callAnswer(t *thread) *thread {
-	woken, err := k.answer(t, t.Argument(0), t.Argument(1), t.Argument(2), t.Argument(3))
-	if woken != nil {
-		k.makeReady(woken)
-	}
-	return k.finish(t, err)
-}
-
-func (k *kernel) callReplyWait(t *thread) *thread {
-	e, err := k.waitable(t)
-	if err != 0 {
-		return k.finish(t, err)
-	}
-	woken, err := k.reply(t, t.Argument(1), t.Argument(2), t.Argument(3))
-	if err != 0 {
-		return k.finish(t, err)
-	}
-	return k.waitAfter(t, e, woken)
-}
-
-func (k *kernel) callAnswerWait(t *thread) *thread {
-	e, err := k.waitable(t)
-	if err != 0 {
-		return k.finish(t, err)
-	}
-	woken, err := k.answer(t, t.Argument(1), t.Argument(2), t.Argument(3), t.Argument(4))
-	if err != 0 {
-		return k.finish(t, err)
-	}
-	return k.waitAfter(t, e, woken)
-}
-
+// callWait is Wait, ReplyWait and AnswerWait.
 func (k *kernel) callWait(t *thread) *thread {
 	e, err := k.waitable(t)
+	var woken *thread
+	if n := t.Number(); err == 0 && n != callnum.Wait {
+		woken, err = k.respond(t, 1, n == callnum.ReplyWait)
+	}
 	if err != 0 {
 		return k.finish(t, err)
 	}
-	return k.waitAfter(t, e, nil)
+	return k.waitAfter(t, e, woken)
+}
+
+// respond replies or answers; the arguments begin at first.
+func (k *kernel) respond(t *thread, first int, reply bool) (woken *thread, err ipc.Error) {
+	if reply {
+		return k.reply(t, t.Argument(first), t.Argument(first+1), t.Argument(first+2))
+	}
+	return k.answer(t, t.Argument(first), t.Argument(first+1), t.Argument(first+2), t.Argument(first+3))
 }
 
 // waitable is the endpoint that t wants to wait at.
 func (k *kernel) waitable(t *thread) (*endpoint, ipc.Error) {
-	e, _, err := findEndpoint(t, t.Argument(0), rightReceive)
-	if err == 0 && e.Waiter != nil {
-		err = ipc.ErrState
+	c, err := k.find(t, t.Argument(0), capEndpoint, rightReceive)
+	if err != 0 {
+		return nil, err
 	}
-	return e, err
+	if c.endpoint().Waiter != nil {
+		return nil, ipc.ErrState
+	}
+	return c.endpoint(), 0
 }
 
 // waitAfter makes t receive at e. With nothing to receive, the thread that its
@@ -217,10 +200,8 @@ func (k *kernel) waitable(t *thread) (*endpoint, ipc.Error) {
 func (k *kernel) waitAfter(t *thread, e *endpoint, woken *thread) *thread {
 	t.WaitGate, t.WaitHandle = &e.Gate, t.Argument(0)
 	if k.wait(t, e) {
-		if woken != nil {
-			k.makeReady(woken)
-		}
-		return k.after(t)
+		k.wake(woken)
+		return k.prefer(t)
 	}
 	return k.next(woken)
 }

@@ -52,10 +52,11 @@ func (k *kernel) makeReady(t *thread) {
 	k.arm(k.sliceEnd) // the running thread may be alone no longer
 }
 
-func (k *kernel) makeReadyFirst(t *thread) {
-	t.State, t.At = cpu.StateReady, nil
-	k.queues[t.priority].pushFront(t)
-	k.ready |= 1 << t.priority
+// wake makes a thread ready, if there is one.
+func (k *kernel) wake(t *thread) {
+	if t != nil {
+		k.makeReady(t)
+	}
 }
 
 // unready takes a thread out of its run queue.
@@ -66,9 +67,6 @@ func (k *kernel) unready(t *thread) {
 		k.ready &^= 1 << t.priority
 	}
 }
-
-// moreImportant is true when a thread with a higher priority than t's is ready.
-func (k *kernel) moreImportant(t *thread) bool { return k.ready&t.above != 0 }
 
 // hold is not 0 when a reply to a program must not resume it at once, because something
 // else is to run.
@@ -85,25 +83,18 @@ func (k *kernel) hold() uint64 {
 // its time is over.
 func (k *kernel) prefer(t *thread) *thread {
 	t.State, t.At = cpu.StateReady, nil
-	if k.moreImportant(t) {
-		k.makeReadyFirst(t)
-		return k.pick()
-	}
-	if k.expired && k.ready&(1<<t.priority) != 0 {
+	switch {
+	case k.ready == 0:
+		return t
+	case k.ready&t.above != 0:
+		k.queues[t.priority].pushFront(t)
+		k.ready |= 1 << t.priority
+	case k.expired && k.ready&(1<<t.priority) != 0:
 		k.makeReady(t)
-		return k.pick()
+	default:
+		return t
 	}
-	return t
-}
-
-// after continues the running thread t unless a call of its own has woken
-// something more important.
-func (k *kernel) after(t *thread) *thread {
-	if k.moreImportant(t) {
-		k.makeReadyFirst(t)
-		return k.pick()
-	}
-	return t
+	return k.pick()
 }
 
 // pick takes the first thread of the highest priority out of its queue, waiting for
@@ -135,20 +126,7 @@ func (k *kernel) halt() {
 	k.interrupt(vector)
 }
 
-// interrupted: a thread was interrupted while it ran.
-func (k *kernel) interrupted(t *thread) *thread {
-	k.interrupt(t.Vector())
-	switch {
-	case k.moreImportant(t):
-		k.makeReadyFirst(t)
-	case k.expired && k.ready&(1<<t.priority) != 0:
-		k.makeReady(t)
-	default:
-		return t
-	}
-	return k.pick()
-}
-
+// interrupt handles an interrupt that hit ring 3 or ended halt.
 func (k *kernel) interrupt(vector uint64) {
 	k.interrupts++
 	timer, line := cpu.Interrupt(vector)

@@ -74,7 +74,7 @@ func changed(r cpu.Result) ipc.Error {
 	return 0
 }
 
-func (k *kernel) callSpaceCreate(t *thread) ipc.Error {
+func (k *kernel) callSpaceCreate(t *thread, c *capability) ipc.Error {
 	sp, err := k.newSpace()
 	if err != 0 {
 		return err
@@ -82,11 +82,8 @@ func (k *kernel) callSpaceCreate(t *thread) ipc.Error {
 	return k.give(t, capability{kind: capSpace, object: pointer(sp)})
 }
 
-func (k *kernel) callSpaceDestroy(t *thread) ipc.Error {
-	sp, err := findSpace(t, t.Argument(0))
-	if err != 0 {
-		return err
-	}
+func (k *kernel) callSpaceDestroy(t *thread, c *capability) ipc.Error {
+	sp := c.space()
 	if t.space == sp {
 		return ipc.ErrState
 	}
@@ -95,15 +92,13 @@ func (k *kernel) callSpaceDestroy(t *thread) ipc.Error {
 }
 
 // callMap maps single pages as listed in the message buffer.
-func (k *kernel) callMap(t *thread) ipc.Error {
-	sp, err := findSpace(t, t.Argument(0))
+func (k *kernel) callMap(t *thread, c *capability) ipc.Error {
+	sp := c.space()
+	from, err := k.find(t, t.Argument(2), capMemory, 0)
 	if err != 0 {
 		return err
 	}
-	m, err := findMemory(t, t.Argument(2))
-	if err != 0 {
-		return err
-	}
+	m := from.memory()
 	va, count := t.Argument(1), t.Argument(3)
 	if count > ipc.MessageSize/8 || !userRange(va, count) {
 		return ipc.ErrInvalid
@@ -134,15 +129,13 @@ func (k *kernel) callMap(t *thread) ipc.Error {
 	return 0
 }
 
-func (k *kernel) callMapRange(t *thread) ipc.Error {
-	sp, err := findSpace(t, t.Argument(0))
+func (k *kernel) callMapRange(t *thread, c *capability) ipc.Error {
+	sp := c.space()
+	from, err := k.find(t, t.Argument(2), capMemory, 0)
 	if err != 0 {
 		return err
 	}
-	m, err := findMemory(t, t.Argument(2))
-	if err != 0 {
-		return err
-	}
+	m := from.memory()
 	va, offset, pages, access := t.Argument(1), t.Argument(3), t.Argument(4), t.Argument(5)
 	if !userRange(va, pages) || offset%cpu.PageSize != 0 || access == 0 || access&^accessAll != 0 ||
 		pages > m.pages || offset/cpu.PageSize > m.pages-pages {
@@ -152,11 +145,8 @@ func (k *kernel) callMapRange(t *thread) ipc.Error {
 	return changed(sp.table.MapRange(va, m.base+offset, pages, rights(access, m), &k.pool))
 }
 
-func (k *kernel) callUnmap(t *thread) ipc.Error {
-	sp, err := findSpace(t, t.Argument(0))
-	if err != 0 {
-		return err
-	}
+func (k *kernel) callUnmap(t *thread, c *capability) ipc.Error {
+	sp := c.space()
 	va, pages := t.Argument(1), t.Argument(2)
 	if !userRange(va, pages) {
 		return ipc.ErrInvalid
@@ -164,11 +154,8 @@ func (k *kernel) callUnmap(t *thread) ipc.Error {
 	return changed(sp.table.Unmap(va, pages, &k.pool))
 }
 
-func (k *kernel) callProtect(t *thread) ipc.Error {
-	sp, err := findSpace(t, t.Argument(0))
-	if err != 0 {
-		return err
-	}
+func (k *kernel) callProtect(t *thread, c *capability) ipc.Error {
+	sp := c.space()
 	va, pages, drop := t.Argument(1), t.Argument(2), t.Argument(3)
 	if !userRange(va, pages) || drop == 0 || drop&^accessAll != 0 {
 		return ipc.ErrInvalid
@@ -179,11 +166,8 @@ func (k *kernel) callProtect(t *thread) ipc.Error {
 	return changed(sp.table.Restrict(va, pages, drop&uint64(ipc.Write) != 0, drop&uint64(ipc.Execute) != 0, &k.pool))
 }
 
-func (k *kernel) callMemorySplit(t *thread) ipc.Error {
-	m, err := findMemory(t, t.Argument(0))
-	if err != 0 {
-		return err
-	}
+func (k *kernel) callMemorySplit(t *thread, c *capability) ipc.Error {
+	m := c.memory()
 	pages := t.Argument(1)
 	switch {
 	case m.mapped:
@@ -203,20 +187,14 @@ func (k *kernel) callMemorySplit(t *thread) ipc.Error {
 	return 0
 }
 
-func (k *kernel) callMemoryInfo(t *thread) ipc.Error {
-	m, err := findMemory(t, t.Argument(0))
-	if err != 0 {
-		return err
-	}
+func (k *kernel) callMemoryInfo(t *thread, c *capability) ipc.Error {
+	m := c.memory()
 	t.SetResults(0, m.base, m.pages)
 	return 0
 }
 
-func (k *kernel) callMemoryGrant(t *thread) ipc.Error {
-	m, err := findMemory(t, t.Argument(0))
-	if err != 0 {
-		return err
-	}
+func (k *kernel) callMemoryGrant(t *thread, c *capability) ipc.Error {
+	m := c.memory()
 	if m.mapped || m.device {
 		return ipc.ErrState
 	}

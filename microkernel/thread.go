@@ -38,8 +38,6 @@ func (t *thread) is(kind ipc.EventKind) bool { return t.Kind == uint64(kind) }
 // threadOf is the thread of a context, which is its beginning.
 func threadOf(c *cpu.Context) *thread { return (*thread)(unsafe.Pointer(c)) }
 
-func (t *thread) number() uint32 { return uint32(t.Name) }
-
 // threadTable finds threads by number. Generations outlive the threads.
 type threadTable struct {
 	pages [threadPages]*[threadsPerPage]threadSlot
@@ -59,13 +57,17 @@ const (
 	maxThreads     = threadPages * uint32(threadsPerPage)
 )
 
+func (tt *threadTable) slot(number uint32) *threadSlot {
+	return &tt.pages[number/uint32(threadsPerPage)][number%uint32(threadsPerPage)]
+}
+
 // find returns the thread that a token's first word names, nil if it is gone.
 func (tt *threadTable) find(name uint64) *thread {
 	number := uint32(name)
 	if number >= tt.count {
 		return nil
 	}
-	s := &tt.pages[number/uint32(threadsPerPage)][number%uint32(threadsPerPage)]
+	s := tt.slot(number)
 	if s.generation != uint32(name>>32) {
 		return nil
 	}
@@ -97,7 +99,7 @@ func (k *kernel) newThread(sp *space, program bool) (*thread, ipc.Error) {
 	if a == 0 {
 		return nil, ipc.ErrMemory
 	}
-	slot := &tt.pages[number/uint32(threadsPerPage)][number%uint32(threadsPerPage)]
+	slot := tt.slot(number)
 	if number == tt.free {
 		tt.free = slot.nextFree
 	} else {
@@ -159,11 +161,11 @@ func (k *kernel) destroyThread(t *thread) {
 	k.dropSpace(sp)
 	k.dropEndpoint(t.faultTo)
 	k.dropEndpoint(t.trapTo)
-	slot := &k.threads.pages[t.number()/uint32(threadsPerPage)][t.number()%uint32(threadsPerPage)]
+	slot := k.threads.slot(uint32(t.Name))
 	slot.thread = nil
 	slot.generation++ // the old name is stale from here on
 	slot.nextFree = k.threads.free
-	k.threads.free = t.number()
+	k.threads.free = uint32(t.Name)
 	if t.server != nil {
 		k.failClients(t)
 		k.freeServer(t.server)

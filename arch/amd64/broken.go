@@ -1,53 +1,43 @@
 package amd64
 
-// registersAtFault is what trapStub pushed for an exception of ring 0.
-type registersAtFault struct {
-	ax, bx, cx, dx, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15 uint64
-	vector, code, ip, cs, flags, sp, ss                              uint64
-}
+import "strings"
+
+// registersAtFault is what trapStub pushed for an exception of ring 0, in the order of
+// registerNames.
+type registersAtFault [22]uint64
+
+const registerNames = "ax bx cx dx bp si di r8 r9 r10 r11 r12 r13 r14 r15 vector code ip cs flags sp ss "
 
 // ExitBroken is the exit code of a kernel that found itself broken.
 const ExitBroken = 126
 
 // brokenKernel says what is known and stops the machine. It runs on a trap stack
-// under whatever g the kernel had, so it allocates nothing and grows no stack.
-//
-//go:nosplit
+// under whatever g the kernel had: the stack check passes there, because the image
+// lies above the heap, and nothing is allocated.
 func brokenKernel(r *registersAtFault) {
-	say("\nkernel broken: exception in ring 0")
-	sayWord(" vector=", r.vector)
-	sayWord(" code=", r.code)
-	sayWord(" cr2=", readCR2())
-	sayWord("\n ip=", r.ip)
-	sayWord(" sp=", r.sp)
-	sayWord(" flags=", r.flags)
-	sayWord(" cs=", r.cs)
-	sayWord("\n ax=", r.ax)
-	sayWord(" bx=", r.bx)
-	sayWord(" cx=", r.cx)
-	sayWord(" dx=", r.dx)
-	sayWord("\n si=", r.si)
-	sayWord(" di=", r.di)
-	sayWord(" bp=", r.bp)
-	sayWord(" r8=", r.r8)
-	sayWord("\n r9=", r.r9)
-	sayWord(" r10=", r.r10)
-	sayWord(" r14=", r.r14)
-	sayWord(" r15=", r.r15)
-	say("\n")
+	Say("\nkernel broken: exception in ring 0")
+	for i, names := 0, registerNames; i < len(r); i++ {
+		end := strings.IndexByte(names, ' ')
+		Say(" ")
+		SayWord(names[:end], r[i])
+		names = names[end+1:]
+	}
+	SayWord(" cr2", readCR2())
+	Say("\n")
 	Exit(ExitBroken)
 }
 
-//go:nosplit
-func say(s string) {
+// Say writes to the emergency console.
+func Say(s string) {
 	for i := range len(s) {
 		ConsoleWrite(s[i])
 	}
 }
 
-//go:nosplit
-func sayWord(name string, v uint64) {
-	say(name)
+// SayWord writes a name and a number.
+func SayWord(name string, v uint64) {
+	Say(name)
+	ConsoleWrite('=')
 	for shift := 60; shift >= 0; shift -= 4 {
 		ConsoleWrite("0123456789abcdef"[v>>uint(shift)&15])
 	}
@@ -55,6 +45,6 @@ func sayWord(name string, v uint64) {
 
 // fail stops the machine with one line: it cannot run this kernel.
 func fail(why string) {
-	say("starling: " + why + "\n")
+	Say("starling: " + why + "\n")
 	Exit(ExitBroken)
 }

@@ -12,8 +12,7 @@ type Clock struct{ Start, Mult uint64 }
 
 // Nanoseconds is the time at a value of the counter.
 func (c *Clock) Nanoseconds(ticks uint64) int64 {
-	high, low := bits.Mul64(ticks-c.Start, c.Mult)
-	return int64(high<<32 | low>>32)
+	return c.Duration(ticks - c.Start)
 }
 
 // Duration converts a number of ticks to ns.
@@ -118,9 +117,6 @@ func TimerArm(ns int64) {
 	count := high<<32 | low>>32
 	lapicWrite(lapicTimerInitial, uint32(max(min(count, 1<<32-1), 1)))
 }
-
-// TimerStop cancels the timer.
-func TimerStop() { lapicWrite(lapicTimerInitial, 0) }
 
 // WallClock reads the real-time clock: ns since 1970, 0 when there is none.
 func WallClock() int64 {

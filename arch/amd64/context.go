@@ -103,39 +103,14 @@ const (
 	noCall = ^uint64(0) // OrigAX when the last trap was not a system call
 )
 
-// Offsets of the saved registers for assembly.
-const (
-	regR15    = unsafe.Offsetof(frame.Registers{}.R15)
-	regR14    = unsafe.Offsetof(frame.Registers{}.R14)
-	regR13    = unsafe.Offsetof(frame.Registers{}.R13)
-	regR12    = unsafe.Offsetof(frame.Registers{}.R12)
-	regBP     = unsafe.Offsetof(frame.Registers{}.BP)
-	regBX     = unsafe.Offsetof(frame.Registers{}.BX)
-	regR11    = unsafe.Offsetof(frame.Registers{}.R11)
-	regR10    = unsafe.Offsetof(frame.Registers{}.R10)
-	regR9     = unsafe.Offsetof(frame.Registers{}.R9)
-	regR8     = unsafe.Offsetof(frame.Registers{}.R8)
-	regAX     = unsafe.Offsetof(frame.Registers{}.AX)
-	regCX     = unsafe.Offsetof(frame.Registers{}.CX)
-	regDX     = unsafe.Offsetof(frame.Registers{}.DX)
-	regSI     = unsafe.Offsetof(frame.Registers{}.SI)
-	regDI     = unsafe.Offsetof(frame.Registers{}.DI)
-	regOrigAX = unsafe.Offsetof(frame.Registers{}.OrigAX)
-	regIP     = unsafe.Offsetof(frame.Registers{}.IP)
-	regCS     = unsafe.Offsetof(frame.Registers{}.CS)
-	regFlags  = unsafe.Offsetof(frame.Registers{}.Flags)
-	regSP     = unsafe.Offsetof(frame.Registers{}.SP)
-	regSS     = unsafe.Offsetof(frame.Registers{}.SS)
-	regFSBase = unsafe.Offsetof(frame.Registers{}.FSBase)
-	regGSBase = unsafe.Offsetof(frame.Registers{}.GSBase)
+// Types of this package under which go_asm.h has the offsets of the frame's parts.
+type (
+	registers frame.Registers
+	header    frame.Event
+)
 
-	frameRegs     = unsafe.Offsetof(frame.Frame{}.Regs)
-	eventKind     = unsafe.Offsetof(frame.Event{}.Kind)
-	eventThread   = unsafe.Offsetof(frame.Event{}.Thread)
-	eventSequence = unsafe.Offsetof(frame.Event{}.Sequence)
-	eventBadge    = unsafe.Offsetof(frame.Event{}.Badge)
-	eventTime     = unsafe.Offsetof(frame.Event{}.Time)
-	eventUser     = unsafe.Offsetof(frame.Event{}.UserTime)
+const (
+	frameRegs = unsafe.Offsetof(frame.Frame{}.Regs)
 
 	// Numbers of the kernel interface; the microkernel's tests compare them.
 	kindSyscall   = 1      // ipc.EventSyscall
@@ -204,13 +179,12 @@ func (c *Context) SetEvent(kind, badge, thread, sequence, time, a, b uint64) {
 // Error code bits: SDM 3A 4.7.
 func (c *Context) PageFault() (write, execute bool) { return c.Code&2 != 0, c.Code&16 != 0 }
 
-// IsPageFault, IsInterrupt and IsDebug classify Trap.
+// IsPageFault, IsInterrupt, IsDebug and IsSpurious (a non-maskable interrupt, which
+// nothing here sends) classify Trap.
 func (c *Context) IsPageFault() bool { return c.Trap == vectorPageFault }
 func (c *Context) IsInterrupt() bool { return c.Trap >= firstInterrupt && c.Trap < TrapSyscall }
 func (c *Context) IsDebug() bool     { return c.Trap == vectorDebug }
-
-// IsSpurious is true for a non-maskable interrupt, which nothing here sends.
-func (c *Context) IsSpurious() bool { return c.Trap == vectorNMI }
+func (c *Context) IsSpurious() bool  { return c.Trap == vectorNMI }
 
 // Publish writes all registers to the frame of a program.
 func (c *Context) Publish(f *frame.Frame) { f.Regs = c.Regs }

@@ -1,6 +1,9 @@
 package amd64
 
-import "unsafe"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // Segment selectors as on Linux x86-64, because programs see them
 // (arch/x86/include/asm/segment.h): kernel 0x10 and 0x18, user 0x33 and 0x2b,
@@ -59,11 +62,11 @@ func initDescriptors() {
 
 	for i := range trapStacks {
 		top := uint64(uintptr(unsafe.Pointer(&trapStacks[i]))+trapStackBytes) &^ 15
-		at := 4 // RSP0
-		if i != trapStackOrdinary {
-			at = 36 + 8*(i-1) // IST1 and on
+		at := 28 + 8*i // IST1 is at 36
+		if i == trapStackOrdinary {
+			at = 4 // RSP0
 		}
-		put64(task[at:], top)
+		binary.LittleEndian.PutUint64(task[at:], top)
 	}
 	task[102] = byte(len(task)) // I/O map beyond the limit: every port access of ring 3 faults
 
@@ -83,13 +86,7 @@ func initDescriptors() {
 // tablePointer is the operand of LGDT and LIDT (SDM 3A 3.5.1).
 func tablePointer(table unsafe.Pointer, size uintptr) *[10]byte {
 	var p [10]byte
-	p[0], p[1] = byte(size-1), byte((size-1)>>8)
-	put64(p[2:], uint64(uintptr(table)))
+	binary.LittleEndian.PutUint16(p[:], uint16(size-1))
+	binary.LittleEndian.PutUint64(p[2:], uint64(uintptr(table)))
 	return &p
-}
-
-func put64(b []byte, v uint64) {
-	for i := range 8 {
-		b[i] = byte(v >> (8 * i))
-	}
 }

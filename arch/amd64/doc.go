@@ -16,4 +16,4 @@
 // Manual", APM is AMD's "AMD64 Architecture Programmer's Manual".
 package amd64
 
-//go:generate go run ./genvectors -o vectors_amd64.s
+//go:generate go run ./genvectors

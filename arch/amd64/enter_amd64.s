@@ -23,9 +23,9 @@ TEXT ·enter(SB),NOSPLIT|NOFRAME,$0-8
 TEXT ·intoRing3(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	DI, CPU(perProcessor_current)
 	LOAD_SPACE(loaded)
-	MOVQ	REG(const_regFSBase), AX
+	MOVQ	REG(registers_FSBase), AX
 	WRFSBASE_AX
-	MOVQ	REG(const_regGSBase), AX
+	MOVQ	REG(registers_GSBase), AX
 	WRGSBASE_AX
 	RDTSC
 	SHLQ	$32, DX
@@ -37,28 +37,28 @@ TEXT ·intoRing3(SB),NOSPLIT|NOFRAME,$0
 	LOAD_VECTORS
 general:
 	LOAD_KEPT
-	MOVQ	REG(const_regR10), R10
-	MOVQ	REG(const_regR9), R9
-	MOVQ	REG(const_regR8), R8
-	MOVQ	REG(const_regAX), AX
-	MOVQ	REG(const_regDX), DX
-	MOVQ	REG(const_regSI), SI
+	MOVQ	REG(registers_R10), R10
+	MOVQ	REG(registers_R9), R9
+	MOVQ	REG(registers_R8), R8
+	MOVQ	REG(registers_AX), AX
+	MOVQ	REG(registers_DX), DX
+	MOVQ	REG(registers_SI), SI
 	CMPQ	Context_slow(DI), $0
 	JNE	slow
-	MOVQ	REG(const_regIP), CX
-	MOVQ	REG(const_regFlags), R11
-	MOVQ	REG(const_regSP), SP
-	MOVQ	REG(const_regDI), DI
+	MOVQ	REG(registers_IP), CX
+	MOVQ	REG(registers_Flags), R11
+	MOVQ	REG(registers_SP), SP
+	MOVQ	REG(registers_DI), DI
 	SYSRETQ64
 slow:
-	PUSHQ	REG(const_regSS)
-	PUSHQ	REG(const_regSP)
-	PUSHQ	REG(const_regFlags)
-	PUSHQ	REG(const_regCS)
-	PUSHQ	REG(const_regIP)
-	MOVQ	REG(const_regR11), R11
-	MOVQ	REG(const_regCX), CX
-	MOVQ	REG(const_regDI), DI
+	PUSHQ	REG(registers_SS)
+	PUSHQ	REG(registers_SP)
+	PUSHQ	REG(registers_Flags)
+	PUSHQ	REG(registers_CS)
+	PUSHQ	REG(registers_IP)
+	MOVQ	REG(registers_R11), R11
+	MOVQ	REG(registers_CX), CX
+	MOVQ	REG(registers_DI), DI
 	JMP	·returnToRing3(SB)
 
 // The one IRET that goes to ring 3. When it faults, because of what the thread's
@@ -91,22 +91,22 @@ TEXT ·trapStub(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	CPU(perProcessor_current), DI
 	SAVE_GENERAL
 	MOVQ	CPU(perProcessor_scratch), AX
-	MOVQ	AX, REG(const_regDI)
-	MOVQ	$-1, REG(const_regOrigAX)
+	MOVQ	AX, REG(registers_DI)
+	MOVQ	$-1, REG(registers_OrigAX)
 	MOVQ	0(SP), AX
 	MOVQ	AX, Context_Trap(DI)
 	MOVQ	8(SP), AX
 	MOVQ	AX, Context_Code(DI)
 	MOVQ	16(SP), AX
-	MOVQ	AX, REG(const_regIP)
+	MOVQ	AX, REG(registers_IP)
 	MOVQ	24(SP), AX
-	MOVQ	AX, REG(const_regCS)
+	MOVQ	AX, REG(registers_CS)
 	MOVQ	32(SP), AX
-	MOVQ	AX, REG(const_regFlags)
+	MOVQ	AX, REG(registers_Flags)
 	MOVQ	40(SP), AX
-	MOVQ	AX, REG(const_regSP)
+	MOVQ	AX, REG(registers_SP)
 	MOVQ	48(SP), AX
-	MOVQ	AX, REG(const_regSS)
+	MOVQ	AX, REG(registers_SS)
 	MOVQ	CR2, AX
 	MOVQ	AX, Context_Address(DI)
 	MOVQ	$1, Context_slow(DI)
@@ -140,7 +140,7 @@ exception:
 	MOVQ	AX, Context_Trap(DI)
 	MOVQ	8(SP), AX
 	MOVQ	AX, Context_Code(DI)
-	MOVQ	$-1, REG(const_regOrigAX)
+	MOVQ	$-1, REG(registers_OrigAX)
 	MOVQ	$1, Context_vectors(DI)
 	LEAVE
 ignore:

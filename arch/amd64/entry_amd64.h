@@ -13,20 +13,20 @@
 #define TIME(f) ·processor+(perProcessor_clock+f)(SB)
 
 #define SAVE_GENERAL \
-	MOVQ	R15, REG(const_regR15); \
-	MOVQ	R14, REG(const_regR14); \
-	MOVQ	R13, REG(const_regR13); \
-	MOVQ	R12, REG(const_regR12); \
-	MOVQ	BP, REG(const_regBP); \
-	MOVQ	BX, REG(const_regBX); \
-	MOVQ	R11, REG(const_regR11); \
-	MOVQ	R10, REG(const_regR10); \
-	MOVQ	R9, REG(const_regR9); \
-	MOVQ	R8, REG(const_regR8); \
-	MOVQ	AX, REG(const_regAX); \
-	MOVQ	CX, REG(const_regCX); \
-	MOVQ	DX, REG(const_regDX); \
-	MOVQ	SI, REG(const_regSI)
+	MOVQ	R15, REG(registers_R15); \
+	MOVQ	R14, REG(registers_R14); \
+	MOVQ	R13, REG(registers_R13); \
+	MOVQ	R12, REG(registers_R12); \
+	MOVQ	BP, REG(registers_BP); \
+	MOVQ	BX, REG(registers_BX); \
+	MOVQ	R11, REG(registers_R11); \
+	MOVQ	R10, REG(registers_R10); \
+	MOVQ	R9, REG(registers_R9); \
+	MOVQ	R8, REG(registers_R8); \
+	MOVQ	AX, REG(registers_AX); \
+	MOVQ	CX, REG(registers_CX); \
+	MOVQ	DX, REG(registers_DX); \
+	MOVQ	SI, REG(registers_SI)
 
 // SAVE_VECTORS wants the XSAVE image in AX.
 #define SAVE_VECTORS \
@@ -70,12 +70,12 @@
 
 // LOAD_KEPT loads the registers that a kernel call keeps, but the stack pointer.
 #define LOAD_KEPT \
-	MOVQ	REG(const_regR15), R15; \
-	MOVQ	REG(const_regR14), R14; \
-	MOVQ	REG(const_regR13), R13; \
-	MOVQ	REG(const_regR12), R12; \
-	MOVQ	REG(const_regBP), BP; \
-	MOVQ	REG(const_regBX), BX
+	MOVQ	REG(registers_R15), R15; \
+	MOVQ	REG(registers_R14), R14; \
+	MOVQ	REG(registers_R13), R13; \
+	MOVQ	REG(registers_R12), R12; \
+	MOVQ	REG(registers_BP), BP; \
+	MOVQ	REG(registers_BX), BX
 
 // LOAD_SPACE loads the space of the thread in DI if it is another; clobbers AX. It needs
 // a label of its own.
@@ -96,9 +96,9 @@ loaded:
 // itself, the time, and the Go caller's stack.
 #define LEAVE \
 	RDFSBASE_BX; \
-	MOVQ	BX, REG(const_regFSBase); \
+	MOVQ	BX, REG(registers_FSBase); \
 	RDGSBASE_BX; \
-	MOVQ	BX, REG(const_regGSBase); \
+	MOVQ	BX, REG(registers_GSBase); \
 	LDMXCSR	·kernelMXCSR(SB); \
 	RDTSC; \
 	SHLQ	$32, DX; \

@@ -64,12 +64,12 @@ func initInterrupts() {
 	lapicWrite(lapic.LAPIC_LVT_TIMER, lvtMasked)
 	lines = min(int(ioapicRead(ioapic.IOAPICVER)>>ioapic.VER_ENTRIES&0xff)+1, maxLines)
 	for i := range lines {
-		setLine(i, true)
+		LineMask(i, true)
 	}
 }
 
-// setLine routes a line to its vector on this processor.
-func setLine(line int, masked bool) {
+// LineMask routes a line to its vector on this processor, masked or not.
+func LineMask(line int, masked bool) {
 	v := uint32(vectorDevices + line)
 	if line >= firstLevelLine {
 		v |= pinLevel
@@ -84,14 +84,8 @@ func setLine(line int, masked bool) {
 // Lines is the number of device interrupt lines.
 func Lines() int { return lines }
 
-// LineEnable lets a line interrupt.
-func LineEnable(line int) { setLine(line, false) }
-
-// LineDisable masks a line.
-func LineDisable(line int) { setLine(line, true) }
-
 // Interrupt says what a vector from IsInterrupt or Halt means, and acknowledges
-// it: the timer, or a line. A level-triggered line is masked until LineEnable. An
+// it: the timer, or a line. A level-triggered line is masked until LineMask says otherwise. An
 // edge-triggered one is not: an edge that comes while it is masked would be lost.
 func Interrupt(vector uint64) (timer bool, line int) {
 	switch {
@@ -101,16 +95,13 @@ func Interrupt(vector uint64) (timer bool, line int) {
 	case vector >= vectorDevices && vector < vectorDevices+uint64(lines):
 		line = int(vector - vectorDevices)
 		if line >= firstLevelLine {
-			setLine(line, true)
+			LineMask(line, true)
 		}
 		lapicWrite(lapic.LAPIC_EOI, 0)
 		return false, line
 	}
 	return false, -1 // spurious: no acknowledgement (SDM 3A 11.9)
 }
-
-// Vector is the vector of the interrupt that Context.IsInterrupt found.
-func (c *Context) Vector() uint64 { return c.Trap }
 
 // Halt waits for an interrupt and returns its vector.
 func Halt() uint64 { return halt() }

@@ -1,5 +1,7 @@
 package amd64
 
+import "unsafe"
+
 // PortRead reads size (1, 2 or 4) bytes from an I/O port.
 func PortRead(port uint16, size int) uint32 {
 	switch size {
@@ -25,9 +27,7 @@ func PortWrite(port uint16, size int, v uint32) {
 
 // PortWriteString writes bytes to one port, one after the other.
 func PortWriteString(port uint16, b []byte) {
-	if len(b) > 0 {
-		outString8(port, &b[0], len(b))
-	}
+	outString8(port, unsafe.SliceData(b), len(b))
 }
 
 // PortCount is the number of I/O ports.
@@ -50,8 +50,6 @@ const (
 var console uint16
 
 // ConsoleWrite writes one byte to the emergency console.
-//
-//go:nosplit
 func ConsoleWrite(b byte) {
 	if console == 0 {
 		console = consoleCOM1
@@ -66,8 +64,6 @@ func ConsoleWrite(b byte) {
 }
 
 // Exit ends the machine with a code. QEMU's own exit status is 2*code+1.
-//
-//go:nosplit
 func Exit(code uint32) {
 	for {
 		out32(exitPort, code)

@@ -27,14 +27,14 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	DI, CPU(perProcessor_scratch)
 	MOVQ	CPU(perProcessor_current), DI
 	SAVE_GENERAL
-	MOVQ	AX, REG(const_regOrigAX)
-	MOVQ	CX, REG(const_regIP)
-	MOVQ	R11, REG(const_regFlags)
-	MOVQ	SP, REG(const_regSP)
+	MOVQ	AX, REG(registers_OrigAX)
+	MOVQ	CX, REG(registers_IP)
+	MOVQ	R11, REG(registers_Flags)
+	MOVQ	SP, REG(registers_SP)
 	MOVQ	CPU(perProcessor_scratch), AX
-	MOVQ	AX, REG(const_regDI)
-	MOVQ	$const_selUserCode, REG(const_regCS)
-	MOVQ	$const_selUserData, REG(const_regSS)
+	MOVQ	AX, REG(registers_DI)
+	MOVQ	$const_selUserCode, REG(registers_CS)
+	MOVQ	$const_selUserData, REG(registers_SS)
 	MOVQ	$const_TrapSyscall, Context_Trap(DI)
 	ANDQ	$(const_flagTF|const_flagRF), R11 // SYSRET would trap in the wrong place
 	MOVQ	R11, Context_slow(DI)
@@ -57,39 +57,39 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 
 	// The frame. RAX, RBX, RSI, RDI and R11 are in the context only by now.
 	MOVQ	LINK(Link_Frame)(DI), R11
-	MOVQ	R15, FRAME(const_regR15)
-	MOVQ	R14, FRAME(const_regR14)
-	MOVQ	R13, FRAME(const_regR13)
-	MOVQ	R12, FRAME(const_regR12)
-	MOVQ	BP, FRAME(const_regBP)
-	MOVQ	R10, FRAME(const_regR10)
-	MOVQ	R9, FRAME(const_regR9)
-	MOVQ	R8, FRAME(const_regR8)
-	MOVQ	CX, FRAME(const_regCX)
-	MOVQ	CX, FRAME(const_regIP)
-	MOVQ	DX, FRAME(const_regDX)
-	MOVQ	SP, FRAME(const_regSP)
-	MOVQ	REG(const_regBX), AX
-	MOVQ	AX, FRAME(const_regBX)
-	MOVQ	REG(const_regSI), AX
-	MOVQ	AX, FRAME(const_regSI)
-	MOVQ	REG(const_regDI), AX
-	MOVQ	AX, FRAME(const_regDI)
-	MOVQ	REG(const_regAX), AX
-	MOVQ	AX, FRAME(const_regAX)
-	MOVQ	AX, FRAME(const_regOrigAX)
-	MOVQ	REG(const_regFlags), AX
-	MOVQ	AX, FRAME(const_regR11)
-	MOVQ	AX, FRAME(const_regFlags)
-	MOVQ	$const_selUserCode, FRAME(const_regCS)
-	MOVQ	$const_selUserData, FRAME(const_regSS)
+	MOVQ	R15, FRAME(registers_R15)
+	MOVQ	R14, FRAME(registers_R14)
+	MOVQ	R13, FRAME(registers_R13)
+	MOVQ	R12, FRAME(registers_R12)
+	MOVQ	BP, FRAME(registers_BP)
+	MOVQ	R10, FRAME(registers_R10)
+	MOVQ	R9, FRAME(registers_R9)
+	MOVQ	R8, FRAME(registers_R8)
+	MOVQ	CX, FRAME(registers_CX)
+	MOVQ	CX, FRAME(registers_IP)
+	MOVQ	DX, FRAME(registers_DX)
+	MOVQ	SP, FRAME(registers_SP)
+	MOVQ	REG(registers_BX), AX
+	MOVQ	AX, FRAME(registers_BX)
+	MOVQ	REG(registers_SI), AX
+	MOVQ	AX, FRAME(registers_SI)
+	MOVQ	REG(registers_DI), AX
+	MOVQ	AX, FRAME(registers_DI)
+	MOVQ	REG(registers_AX), AX
+	MOVQ	AX, FRAME(registers_AX)
+	MOVQ	AX, FRAME(registers_OrigAX)
+	MOVQ	REG(registers_Flags), AX
+	MOVQ	AX, FRAME(registers_R11)
+	MOVQ	AX, FRAME(registers_Flags)
+	MOVQ	$const_selUserCode, FRAME(registers_CS)
+	MOVQ	$const_selUserData, FRAME(registers_SS)
 	MOVQ	BX, R9 // the server
 	RDFSBASE_BX
-	MOVQ	BX, REG(const_regFSBase)
-	MOVQ	BX, FRAME(const_regFSBase)
+	MOVQ	BX, REG(registers_FSBase)
+	MOVQ	BX, FRAME(registers_FSBase)
 	RDGSBASE_BX
-	MOVQ	BX, REG(const_regGSBase)
-	MOVQ	BX, FRAME(const_regGSBase)
+	MOVQ	BX, REG(registers_GSBase)
+	MOVQ	BX, FRAME(registers_GSBase)
 
 	// Time of the event, and of the program.
 	RDTSC
@@ -102,28 +102,28 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	SUBQ	TIME(Clock_Start), AX
 	MOVQ	TIME(Clock_Mult), CX
 	NANOSECONDS
-	MOVQ	DX, EVENT(const_eventTime)
+	MOVQ	DX, EVENT(header_Time)
 	MOVQ	DX, R10
 	MOVQ	BX, AX
 	NANOSECONDS
-	MOVQ	DX, EVENT(const_eventUser)
+	MOVQ	DX, EVENT(header_UserTime)
 
 	// The event.
 	MOVQ	LINK(Link_Sequence)(DI), R8
 	INCQ	R8
 	MOVQ	R8, LINK(Link_Sequence)(DI)
-	MOVQ	R8, EVENT(const_eventSequence)
+	MOVQ	R8, EVENT(header_Sequence)
 	MOVQ	LINK(Link_GateBadge)(DI), DX
 	MOVQ	DX, LINK(Link_Badge)(DI)
-	MOVQ	DX, EVENT(const_eventBadge)
-	MOVQ	$const_kindSyscall, EVENT(const_eventKind) // vector and flags are 0
+	MOVQ	DX, EVENT(header_Badge)
+	MOVQ	$const_kindSyscall, EVENT(header_Kind) // vector and flags are 0
 	MOVQ	$const_kindSyscall, LINK(Link_Kind)(DI)
 	MOVQ	$const_StateDelivered, LINK(Link_State)(DI)
 	MOVQ	SI, LINK(Link_At)(DI)
 	MOVQ	DI, Gate_Last(SI)
 	MOVQ	$0, Gate_Waiter(SI)
 	MOVQ	LINK(Link_Name)(DI), SI
-	MOVQ	SI, EVENT(const_eventThread)
+	MOVQ	SI, EVENT(header_Thread)
 
 	// The server: what it kept, and the results of its wait.
 	INCQ	CPU(perProcessor_short)
@@ -133,12 +133,12 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	$0, LINK(Link_At)(DI)
 	LDMXCSR	·kernelMXCSR(SB)
 	LOAD_SPACE(loaded)
-	MOVQ	REG(const_regFSBase), AX
+	MOVQ	REG(registers_FSBase), AX
 	WRFSBASE_AX
 	LOAD_KEPT
-	MOVQ	REG(const_regIP), CX
-	MOVQ	REG(const_regFlags), R11
-	MOVQ	REG(const_regSP), SP
+	MOVQ	REG(registers_IP), CX
+	MOVQ	REG(registers_Flags), R11
+	MOVQ	REG(registers_SP), SP
 	MOVQ	R10, DI
 	XORL	R9, R9
 	XORL	R10, R10
@@ -148,7 +148,7 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	// A reply of a server: to the call that was delivered last, plain, with the result
 	// or nothing taken from the frame, nothing else to receive or to run?
 server:
-	CMPQ	REG(const_regOrigAX), $const_callReplyWait
+	CMPQ	REG(registers_OrigAX), $const_callReplyWait
 	JNE	long
 	MOVQ	LINK(Link_WaitGate)(DI), R8
 	TESTQ	R8, R8
@@ -187,8 +187,8 @@ server:
 	TESTQ	R10, R10
 	JEQ	go
 	MOVQ	LINK(Link_Frame)(DI), R11
-	MOVQ	FRAME(const_regAX), AX
-	MOVQ	AX, REG(const_regAX)
+	MOVQ	FRAME(registers_AX), AX
+	MOVQ	AX, REG(registers_AX)
 go:
 	JMP	·intoRing3(SB)
 long:

@@ -1,6 +1,7 @@
 package amd64
 
 import (
+	"cmp"
 	"slices"
 
 	"starling/arch/amd64/boot"
@@ -54,14 +55,11 @@ func FindMachine(unused ...Region) (Machine, error) {
 	return m, nil
 }
 
+func byStart(a, b Region) int { return cmp.Compare(a.Start, b.Start) }
+
 // free is ram without taken, in whole pages, in ascending order.
 func free(ram, taken []Region) []Region {
-	slices.SortFunc(taken, func(a, b Region) int {
-		if a.Start < b.Start {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(taken, byStart)
 	var out []Region
 	add := func(start, end uint64) {
 		start, end = (start+PageSize-1)&^(PageSize-1), end&^(PageSize-1)
@@ -82,11 +80,6 @@ func free(ram, taken []Region) []Region {
 		}
 		add(at, end)
 	}
-	slices.SortFunc(out, func(a, b Region) int {
-		if a.Start < b.Start {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, byStart)
 	return out
 }

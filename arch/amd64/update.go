@@ -20,26 +20,24 @@ const (
 // frame holds, returning to ring 3 with it can hurt nobody but the thread.
 // Groups not in mask keep their value.
 func (c *Context) Take(f *frame.Frame, mask Group) {
-	if mask&(GroupResult|GroupGeneral) != 0 {
-		c.Regs.AX = f.Regs.AX
-	}
 	if mask&^GroupResult == 0 {
+		copyGroups(&c.Regs, &f.Regs, mask)
 		return
 	}
-	r, n := &c.Regs, &f.Regs
-	if mask&GroupGeneral != 0 {
-		r.R15, r.R14, r.R13, r.R12 = n.R15, n.R14, n.R13, n.R12
-		r.R11, r.R10, r.R9, r.R8 = n.R11, n.R10, n.R9, n.R8
-		r.BP, r.BX, r.CX, r.DX = n.BP, n.BX, n.CX, n.DX
-		r.SI, r.DI, r.OrigAX = n.SI, n.DI, n.OrigAX
+	r, n := &c.Regs, f.Regs
+	n.Flags = n.Flags&flagsUser | flagsFixed
+	// 64-bit code, or the 32-bit code that the program entered by itself; data
+	// selectors of ring 3 or none; canonical bases.
+	if n.CS != selUser32 || r.CS != selUser32 {
+		n.CS = selUserCode
 	}
-	if mask&GroupControl != 0 {
-		r.IP, r.SP = n.IP, n.SP
-		r.Flags = n.Flags&flagsUser | flagsFixed
+	n.SS = selUserData
+	n.DS, n.ES, n.FS, n.GS = selector(n.DS), selector(n.ES), selector(n.FS), selector(n.GS)
+	n.FSBase, n.GSBase = base(n.FSBase), base(n.GSBase)
+	if mask&(GroupSegments|GroupVectors) != 0 {
+		c.settleVectors() // what the processor holds is old now
 	}
-	if mask&GroupSegments != 0 {
-		c.takeSegments(n)
-	}
+	copyGroups(r, &n, mask)
 	if mask&GroupVectors != 0 {
 		c.takeVectors(&f.XSave)
 	}
@@ -53,17 +51,38 @@ func (c *Context) Take(f *frame.Frame, mask Group) {
 	}
 }
 
-// takeSegments: 64-bit code, or the 32-bit code that the program entered by
-// itself; data selectors of ring 3 or none; canonical bases.
-func (c *Context) takeSegments(n *frame.Registers) {
-	r := &c.Regs
-	c.settleVectors() // the live selectors are old now
-	if n.CS != selUser32 || r.CS != selUser32 {
-		r.CS = selUserCode
+// Sync writes groups of a parked thread's state to a frame.
+func (c *Context) Sync(f *frame.Frame, mask Group) {
+	if mask&(GroupSegments|GroupVectors) != 0 {
+		c.saveVectors()
 	}
-	r.SS = selUserData
-	r.DS, r.ES, r.FS, r.GS = selector(n.DS), selector(n.ES), selector(n.FS), selector(n.GS)
-	r.FSBase, r.GSBase = base(n.FSBase), base(n.GSBase)
+	copyGroups(&f.Regs, &c.Regs, mask)
+	if mask&GroupVectors != 0 {
+		c.putVectors(&f.XSave)
+	}
+	if mask&GroupDebug != 0 {
+		f.Debug = c.debug
+	}
+}
+
+// copyGroups copies the groups that are in frame.Registers.
+func copyGroups(to, from *frame.Registers, mask Group) {
+	if mask&(GroupResult|GroupGeneral) != 0 {
+		to.AX = from.AX
+	}
+	if mask&GroupGeneral != 0 {
+		to.R15, to.R14, to.R13, to.R12 = from.R15, from.R14, from.R13, from.R12
+		to.R11, to.R10, to.R9, to.R8 = from.R11, from.R10, from.R9, from.R8
+		to.BP, to.BX, to.CX, to.DX = from.BP, from.BX, from.CX, from.DX
+		to.SI, to.DI, to.OrigAX = from.SI, from.DI, from.OrigAX
+	}
+	if mask&GroupControl != 0 {
+		to.IP, to.SP, to.Flags = from.IP, from.SP, from.Flags
+	}
+	if mask&GroupSegments != 0 {
+		to.CS, to.SS, to.DS, to.ES, to.FS, to.GS = from.CS, from.SS, from.DS, from.ES, from.FS, from.GS
+		to.FSBase, to.GSBase = from.FSBase, from.GSBase
+	}
 }
 
 // selector lets through what ring 3 may load into a data segment register.
@@ -81,34 +100,4 @@ func base(a uint64) uint64 {
 		return a
 	}
 	return 0
-}
-
-// Sync writes groups of a parked thread's state to a frame.
-func (c *Context) Sync(f *frame.Frame, mask Group) {
-	if mask&(GroupSegments|GroupVectors) != 0 {
-		c.saveVectors()
-	}
-	r, n := &c.Regs, &f.Regs
-	if mask&(GroupResult|GroupGeneral) != 0 {
-		n.AX = r.AX
-	}
-	if mask&GroupGeneral != 0 {
-		n.R15, n.R14, n.R13, n.R12 = r.R15, r.R14, r.R13, r.R12
-		n.R11, n.R10, n.R9, n.R8 = r.R11, r.R10, r.R9, r.R8
-		n.BP, n.BX, n.CX, n.DX = r.BP, r.BX, r.CX, r.DX
-		n.SI, n.DI, n.OrigAX = r.SI, r.DI, r.OrigAX
-	}
-	if mask&GroupControl != 0 {
-		n.IP, n.SP, n.Flags = r.IP, r.SP, r.Flags
-	}
-	if mask&GroupSegments != 0 {
-		n.CS, n.SS, n.DS, n.ES, n.FS, n.GS = r.CS, r.SS, r.DS, r.ES, r.FS, r.GS
-		n.FSBase, n.GSBase = r.FSBase, r.GSBase
-	}
-	if mask&GroupVectors != 0 {
-		c.putVectors(&f.XSave)
-	}
-	if mask&GroupDebug != 0 {
-		f.Debug = c.debug
-	}
 }

@@ -120,7 +120,6 @@ func (c *Context) own() {
 // takeVectors loads the image from a frame, made safe: XRSTOR faults on reserved
 // bits of MXCSR, unknown components and a header that is not zero (SDM 1 13.8.1).
 func (c *Context) takeVectors(from *[frame.XSaveSize]byte) {
-	c.settleVectors()
 	copy(unsafe.Slice((*byte)(c.xsave), vectorUnit.size), from[:vectorUnit.size])
 	a := (*xsaveArea)(c.xsave)
 	a.mxcsr &= vectorUnit.mxcsrMask

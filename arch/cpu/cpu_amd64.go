@@ -140,11 +140,8 @@ func PortWriteString(port uint16, b []byte) { amd64.PortWriteString(port, b) }
 // Lines is the number of interrupt lines.
 func Lines() int { return amd64.Lines() }
 
-// LineEnable unmasks an interrupt line.
-func LineEnable(line int) { amd64.LineEnable(line) }
-
-// LineDisable masks an interrupt line.
-func LineDisable(line int) { amd64.LineDisable(line) }
+// LineMask masks or unmasks an interrupt line.
+func LineMask(line int, masked bool) { amd64.LineMask(line, masked) }
 
 // Interrupt acknowledges a vector: the timer or a line, or neither.
 func Interrupt(vector uint64) (timer bool, line int) { return amd64.Interrupt(vector) }
@@ -157,6 +154,12 @@ func TimerArm(ns int64) { amd64.TimerArm(ns) }
 
 // ConsoleWrite writes a byte to the emergency console.
 func ConsoleWrite(b byte) { amd64.ConsoleWrite(b) }
+
+// Say writes to the emergency console.
+func Say(s string) { amd64.Say(s) }
+
+// SayWord writes a name and a number there.
+func SayWord(name string, v uint64) { amd64.SayWord(name, v) }
 
 // Exit ends the machine.
 func Exit(code uint32) { amd64.Exit(code) }

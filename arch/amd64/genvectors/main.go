@@ -1,9 +1,8 @@
-// Command genvectors writes the entry stubs of the 256 trap vectors.
+// Command genvectors writes the entry stubs of the 256 trap vectors to vectors_amd64.s.
 package main
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 )
@@ -13,9 +12,7 @@ import (
 var withCode = map[int]bool{8: true, 10: true, 11: true, 12: true, 13: true, 14: true, 17: true, 21: true, 29: true, 30: true}
 
 func main() {
-	out := flag.String("o", "vectors_amd64.s", "file to write")
-	flag.Parse()
-	if err := os.WriteFile(*out, generate(), 0o644); err != nil {
+	if err := os.WriteFile("vectors_amd64.s", generate(), 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, "genvectors:", err)
 		os.Exit(1)
 	}

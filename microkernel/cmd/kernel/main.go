@@ -18,27 +18,21 @@ func main() {
 			start, end := runtime.BareSeal()
 			return cpu.Region{Start: start, Size: end - start}
 		},
-		SetClock:    runtime.BareSetClock,
-		Settle:      settle,
+		SetClock: runtime.BareSetClock,
+		Settle: func() {
+			debug.SetGCPercent(-1) // nothing is allocated from here on
+			growStack(0)
+		},
 		Allocations: allocations,
 	})
-}
-
-// settle turns the collector off: nothing is allocated from here on.
-func settle() {
-	debug.SetGCPercent(-1)
-	growStack()
 }
 
 // growStack makes the stack of this goroutine as big as it will ever need to be.
 //
 //go:noinline
-func growStack() byte {
+func growStack(i int) byte {
 	var room [32 << 10]byte
-	for i := range room {
-		room[i] = byte(i)
-	}
-	return room[len(room)-1]
+	return room[i]
 }
 
 var statistics runtime.MemStats
