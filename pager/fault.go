@@ -13,6 +13,8 @@ const (
 	burstMax = 16
 	// burstStart is how many the first fault behind a present page makes.
 	burstStart = 4
+	// burstCopies is the most pages one store copies from an object.
+	burstCopies = 8
 	// burstServer is what a server's heap gets at once: it grows in order, and each
 	// fault stops the whole system.
 	burstServer = 16
@@ -179,7 +181,7 @@ func (p *Pager) burst(s *space, r *region, page uint64) (first, count uint64) {
 	return page, min(n, r.end-page, node+table.NodeEntries-page)
 }
 
-// mapAround maps a page that has a frame, and its neighbours that have one too but
+// mapAround maps a page that has a frame (once more, if it was told already), and its neighbours that have one too but
 // are not known to the kernel: after a fork all of a child's pages are like that.
 // Rights in entries are always up to date, so they go to the kernel as they are.
 func (p *Pager) mapAround(i uint32, r *region, page uint64) {
@@ -214,7 +216,7 @@ func (p *Pager) resolveObject(i uint32, r *region, page uint64, slot *table.Entr
 		return ipc.FaultPastEnd
 	}
 	if write && !shared {
-		return p.copyFromObject(i, r, page, slot, o, index)
+		return p.copyFromObject(i, r, page)
 	}
 	if write || p.objectPage(o, index) == 0 {
 		if _, ok := p.objectFill(o, index, s.adopted); !ok {
@@ -229,24 +231,41 @@ func (p *Pager) resolveObject(i uint32, r *region, page uint64, slot *table.Entr
 	return ipc.FaultNone
 }
 
-// copyFromObject makes the private copy of a page that shows the object.
-func (p *Pager) copyFromObject(i uint32, r *region, page uint64, slot *table.Entry, o uint32, index uint64) ipc.FaultClass {
-	phys, ok := p.takeFrame(p.spaces[i].adopted)
-	if !ok {
-		return ipc.FaultOutOfMemory
+// copyFromObject makes the private copy of a page that shows the object, or would. A
+// program that writes its data in order gets the next pages with it.
+func (p *Pager) copyFromObject(i uint32, r *region, page uint64) ipc.FaultClass {
+	s, o := &p.spaces[i], &p.objectRecords[r.object-1]
+	node := p.nodeAt(s.leaf)
+	count := uint64(1)
+	if page == s.nextFault && p.framesFree > p.frameReserve+4*burstMax {
+		count = min(uint64(s.burst)*2+1, burstCopies)
 	}
-	p.header.FaultPages++
-	if src := p.objectPage(o, index); src != 0 {
-		*p.bytes(phys) = *p.bytes(src.Frame())
-		p.header.Copies++
-	} else {
-		clear(p.bytes(phys)[:])
-	}
-	if old := *slot; old != 0 {
-		p.drop(old)
+	count = min(count, r.end-page, table.NodeEntries-page%table.NodeEntries, pagesOf(o.Size)-(r.offset+(page-r.start)))
+	for q := page; q < page+count; q++ {
+		slot := &node[q%table.NodeEntries]
+		old := *slot
+		if old&table.Owned != 0 {
+			count = q - page
+			break
+		}
+		phys, ok := p.takeFrame(s.adopted)
+		if !ok {
+			return ipc.FaultOutOfMemory
+		}
+		p.header.FaultPages++
+		if src := p.pageOfObject(o, r.offset+(q-r.start)); src != 0 {
+			*p.bytes(phys) = *p.bytes(src.Frame())
+			p.header.Copies++
+		} else {
+			clear(p.bytes(phys)[:])
+		}
+		if old != 0 {
+			p.drop(old)
+		}
+		p.installMapped(i, slot, q, table.FrameEntry(phys, table.Owned|table.Entry(r.access)))
 	}
 	r.flags |= regionCopied
-	p.installMapped(i, slot, page, table.FrameEntry(phys, table.Owned|table.Entry(r.access)))
+	s.nextFault, s.burst = page+count, uint32(count)
 	return ipc.FaultNone
 }
 

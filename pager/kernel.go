@@ -38,7 +38,8 @@ func (p *Pager) grant(n uint64) bool {
 // stockKernel gives the kernel more when it has little: whoever makes threads in a
 // new space would meet ErrMemory and could only ask us.
 func (p *Pager) stockKernel() {
-	if p.t.KernelFree() < stockLow {
+	// 0 may also mean that we are not told; then ErrMemory tells.
+	if free := p.t.KernelFree(); free > 0 && free < stockLow {
 		p.grant(grantChunk)
 	}
 }
@@ -89,6 +90,7 @@ type mapper struct {
 	page   uint64 // of entries[0]
 	count  uint64
 	area   area
+	length uint64 // of area, in bytes
 	failed bool
 	// entries are as Transport.Map wants them.
 	entries [mapBatch]uint64
@@ -101,25 +103,40 @@ func (p *Pager) mapStart(s *space) {
 
 // mapPage adds an entry that was installed with Mapped set. Pages come in ascending order.
 func (p *Pager) mapPage(page uint64, e table.Entry) {
-	m, phys := &p.mapper, e.Frame()
+	m := &p.mapper
+	offset := e.Frame() - m.area.base
+	if n := m.count; page == m.page+n && n-1 < mapBatch-1 && offset < m.length {
+		m.entries[n] = offset | uint64(e&table.Rights)
+		m.count = n + 1
+		return
+	}
+	p.mapApart(page, e)
+}
+
+// mapApart is mapPage for an entry that does not simply continue the call.
+func (p *Pager) mapApart(page uint64, e table.Entry) {
+	m := &p.mapper
+	offset := e.Frame() - m.area.base
 	if m.count != 0 {
 		gap := page - (m.page + m.count)
-		if gap <= mapGap && m.count+gap < mapBatch && phys-m.area.base < m.area.end-m.area.base {
+		if gap <= mapGap && m.count+gap < mapBatch && offset < m.length {
 			for ; gap > 0; gap-- {
 				m.entries[m.count] = 0
 				m.count++
 			}
-			m.entries[m.count] = phys - m.area.base | uint64(e&table.Rights)
+			m.entries[m.count] = offset | uint64(e&table.Rights)
 			m.count++
 			return
 		}
 		p.mapFlush()
 	}
-	if phys-m.area.base >= m.area.end-m.area.base {
-		m.area = p.areaWith(phys)
+	if offset >= m.length {
+		m.area = p.areaWith(e.Frame())
+		m.length = m.area.end - m.area.base
+		offset = e.Frame() - m.area.base
 	}
 	m.page, m.count = page, 1
-	m.entries[0] = phys - m.area.base | uint64(e&table.Rights)
+	m.entries[0] = offset | uint64(e&table.Rights)
 }
 
 // mapFlush hands what was collected to the kernel. False when the kernel has no

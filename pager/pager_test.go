@@ -67,6 +67,45 @@ func TestSparseTouchTakesOnePage(t *testing.T) {
 	}
 }
 
+// TestFirstFaultAtPageZero: a space that never faulted expects no page, page 0
+// neither. The model test found a fault there that never went away.
+func TestFirstFaultAtPageZero(t *testing.T) {
+	b := newBed(t, 1024, nil)
+	o, st := b.c.ObjectCreate(4096)
+	b.ok(st)
+	for _, object := range []client.Object{0, o} {
+		s := b.space()
+		b.ok(b.c.Map(s, client.Region{Pages: 1, Access: rw, Object: object}))
+		b.store(s, 0, 1)
+		b.sound()
+	}
+}
+
+// TestDataIsCopiedAhead: a program that writes its initialised data in order pays
+// a fault for every few pages.
+func TestDataIsCopiedAhead(t *testing.T) {
+	image := bytes.Repeat([]byte{7}, 32*4096)
+	b := newBed(t, 2048, image)
+	o, st := b.c.ObjectAdopt(0, 30*4096)
+	b.ok(st)
+	s := b.space()
+	const va = 0x60_0000
+	b.ok(b.c.Map(s, client.Region{Address: va, Pages: 32, Access: rw, Object: o}))
+	for i := range uint64(30) {
+		if b.load(s, va+i<<12) != 7 {
+			t.Fatalf("page %d", i)
+		}
+		b.store(s, va+i<<12, byte(i))
+	}
+	if f := b.p.header.Faults; f > 12 {
+		t.Errorf("%d faults for 30 pages", f)
+	}
+	if _, class := b.touch(s, va+30<<12, ipc.Write); class != ipc.FaultPastEnd {
+		t.Errorf("past the end: class %d", class)
+	}
+	b.sound()
+}
+
 func TestForkCopiesOnWrite(t *testing.T) {
 	b := newBed(t, 2048, nil)
 	before := b.counts()
