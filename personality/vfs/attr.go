@@ -213,7 +213,15 @@ func (d *Dentry) size() int64 { return int64(20 * (d.dir.live + 2)) }
 
 // Blocks is the allocated size in units of 512 bytes.
 func (in *Inode) Blocks() uint64 {
-	return min(in.Pages, uint64(in.Size+4095)/4096) * 8
+	if !in.IsRegular() {
+		return 0
+	}
+	whole := uint64(in.Size+4095) / 4096
+	if in.Image != 0 || in.Flags&InodeAdopted != 0 {
+		// Its pages are those of the boot image, which are not charged.
+		return whole * 8
+	}
+	return min(in.Pages, whole) * 8
 }
 
 func timespec(ns int64) unix.Timespec {

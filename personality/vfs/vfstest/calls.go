@@ -88,22 +88,32 @@ func (w *World) List(path string) []string {
 	defer w.V.Put(f)
 	var all []string
 	for {
-		b := make([]byte, 256+24)
-		out := vfs.NewDirSink(b, false)
-		if e := w.C.Readdir(f, out); e != 0 {
-			w.T.Fatalf("readdir %s: %v", path, e)
-		}
-		if out.Len() == 0 {
+		names := w.ReadNames(f, 4096)
+		if len(names) == 0 {
 			break
 		}
-		for b = b[:out.Len()]; len(b) > 0; b = b[binary.LittleEndian.Uint16(b[16:]):] {
-			name := b[19:]
-			name = name[:bytes.IndexByte(name, 0)]
-			if string(name) != "." && string(name) != ".." {
-				all = append(all, string(name))
+		for _, n := range names {
+			if n != "." && n != ".." {
+				all = append(all, n)
 			}
 		}
 	}
 	sort.Strings(all)
+	return all
+}
+
+// ReadNames is one getdents64(2) with a buffer of size bytes.
+func (w *World) ReadNames(f *vfs.File, size int) []string {
+	w.T.Helper()
+	b := make([]byte, size)
+	out := vfs.NewDirSink(b, false)
+	if e := w.C.Readdir(f, out); e != 0 {
+		w.T.Fatalf("readdir: %v", e)
+	}
+	var all []string
+	for b = b[:out.Len()]; len(b) > 0; b = b[binary.LittleEndian.Uint16(b[16:]):] {
+		name := b[19:]
+		all = append(all, string(name[:bytes.IndexByte(name, 0)]))
+	}
 	return all
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"starling/ipc"
+	"starling/ipc/rootfs"
 	"starling/personality/clock"
 	"starling/personality/cred"
 	"starling/personality/state"
@@ -50,6 +51,7 @@ type World struct {
 type env struct {
 	now, wall int64
 	id        uint64
+	image     *rootfs.Image
 }
 
 func (e *env) Now() int64     { return e.now }
@@ -62,7 +64,18 @@ const wallStart = 1_700_000_000_000_000_000
 // New makes a world with an empty root, run by root.
 func New(t Failer) *World {
 	w := bare(t, memory.New(), &env{wall: wallStart, id: 1000})
-	s := w.Tmpfs.NewSuper(0755, "")
+	return w.start(w.Tmpfs.NewSuper(0755, ""))
+}
+
+// NewFromImage makes a world whose root is an image; data are its bytes.
+func NewFromImage(t Failer, im *rootfs.Image, data []byte) *World {
+	e := &env{wall: wallStart, id: 1000, image: im}
+	w := bare(t, memory.New(), e)
+	w.Store.Image = data
+	return w.start(w.Tmpfs.NewRoot())
+}
+
+func (w *World) start(s *vfs.Super) *World {
 	w.V.MountRoot(s, unix.MS_RELATIME, "rootfs")
 	w.C = w.context()
 	w.C.FS = w.V.NewFSContext()
@@ -75,6 +88,9 @@ func bare(t Failer, store *memory.Store, e *env) *World {
 	w.Clock = clock.New(wallStart, nil)
 	w.V = vfs.New(e, wait.NewTable())
 	w.Tmpfs = tmpfs.New(w.V, store, "tmpfs")
+	if e.image != nil {
+		w.Tmpfs.SetImage(e.image, 0)
+	}
 	w.Pipes = pipe.New(w.V, store)
 	w.Sockets = socket.New(w.V, store)
 	w.Epolls = epoll.New(w.V)

@@ -1,0 +1,134 @@
+package tmpfs_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"starling/ipc/rootfs"
+	"starling/personality/vfs/vfstest"
+)
+
+// imageNodes is a tree with what makes loading hard: names that sort between a
+// directory and what is in it, links across directories, empty and large files.
+func imageNodes() []rootfs.Node {
+	dir := func(p string) rootfs.Node { return rootfs.Node{Path: p, Mode: rootfs.TypeDir | 0755} }
+	file := func(p string, data []byte) rootfs.Node {
+		return rootfs.Node{Path: p, Mode: rootfs.TypeFile | 0644, Data: data, Mtime: 1_600_000_000_000_000_000}
+	}
+	nodes := []rootfs.Node{
+		dir(""), dir("bin"), dir("bin/sub"), dir("bin-more"), dir("empty"), dir("bin/sub/deep"),
+		file("bin/tool", bytes.Repeat([]byte("tool"), 3000)), file("bin.txt", []byte("between")),
+		file("bin/sub/deep/x", []byte("x")), file("bin/sub-file", nil), file("bin0", []byte("after")),
+		{Path: "sh", Mode: rootfs.TypeLink | 0777, Target: "bin/tool"},
+	}
+	return nodes
+}
+
+func imageWorld(t *testing.T) *vfstest.World {
+	t.Helper()
+	data, err := rootfs.Encode(imageNodes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := rootfs.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return vfstest.NewFromImage(t, im, data)
+}
+
+func TestRootComesFromTheImage(t *testing.T) {
+	w := imageWorld(t)
+	if got, want := fmt.Sprint(w.List("/")), "[bin bin-more bin.txt bin0 empty sh]"; got != want {
+		t.Errorf("/ has %s, want %s", got, want)
+	}
+	if got, want := fmt.Sprint(w.List("/bin")), "[sub sub-file tool]"; got != want {
+		t.Errorf("/bin has %s, want %s", got, want)
+	}
+	w = w.Swap() // some directories are loaded, others are not
+	if got, want := fmt.Sprint(w.List("/bin/sub")), "[deep]"; got != want {
+		t.Errorf("/bin/sub has %s, want %s", got, want)
+	}
+	if got := w.List("/empty"); len(got) != 0 {
+		t.Errorf("/empty has %v", got)
+	}
+	if st, e := w.Stat("/bin"); e != 0 || st.Nlink != 3 {
+		t.Errorf("/bin: %v, %d links", e, st.Nlink)
+	}
+	if st, e := w.Stat("/bin/tool"); e != 0 || st.Size != 12000 || st.Blocks != 24 || st.Mtim.Sec != 1_600_000_000 {
+		t.Errorf("/bin/tool: %v %+v", e, st)
+	}
+	if e := w.C.Rmdir(unix.AT_FDCWD, []byte("/bin/sub/deep")); e != unix.ENOTEMPTY {
+		t.Errorf("rmdir of a directory that was never looked at: %v", e)
+	}
+	if e := w.C.Rmdir(unix.AT_FDCWD, []byte("/empty")); e != 0 {
+		t.Errorf("rmdir of an empty one: %v", e)
+	}
+}
+
+func TestImageFilesAreAdoptedAndPrivate(t *testing.T) {
+	w := imageWorld(t)
+	want := bytes.Repeat([]byte("tool"), 3000)
+	f := w.MustOpen("/sh", unix.O_RDWR, 0)
+	if w.Store.Objects() != 0 {
+		t.Error("contents were adopted before they were needed")
+	}
+	if b, e := w.ReadAt(f, 20000, 0); e != 0 || !bytes.Equal(b, want) {
+		t.Errorf("read %d bytes, %v", len(b), e)
+	}
+	if w.Store.Calls != 1 {
+		t.Errorf("%d messages to read a file of the image", w.Store.Calls)
+	}
+	w.WriteAt(f, []byte("CHANGED"), 5000)
+	copy(want[5000:], "CHANGED")
+	fd, _ := w.C.Alloc(f, 0, false)
+	w = w.Swap()
+	f = w.C.Files.Get(fd)
+	if b, _ := w.ReadAt(f, 20000, 0); !bytes.Equal(b, want) {
+		t.Error("what was written is not there")
+	}
+	if e := w.C.TruncateFile(f, 4100); e != 0 {
+		t.Fatal(e)
+	}
+	w.WriteAt(f, []byte("!"), 9000)
+	b, _ := w.ReadAt(f, 20000, 0)
+	if !bytes.Equal(b[:4100], want[:4100]) || !bytes.Equal(b[4100:9000], make([]byte, 4900)) {
+		t.Error("after truncation something old shows")
+	}
+	g := w.MustOpen("/bin.txt", unix.O_WRONLY|unix.O_TRUNC, 0)
+	w.Write(g, []byte("new"))
+	if b, _ := w.ReadAt(w.MustOpen("/bin.txt", unix.O_RDONLY, 0), 100, 0); string(b) != "new" {
+		t.Errorf("after O_TRUNC: %q", b)
+	}
+}
+
+func TestHardLinksOfTheImage(t *testing.T) {
+	nodes := imageNodes()
+	shared := []byte("one file, three names")
+	nodes = append(nodes, rootfs.Node{Path: "bin/a", Mode: rootfs.TypeFile | 0644, Data: shared},
+		rootfs.Node{Path: "empty/b", HardLink: "bin/a"}, rootfs.Node{Path: "bin/sub/c", HardLink: "bin/a"})
+	data, err := rootfs.Encode(nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := rootfs.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := vfstest.NewFromImage(t, im, data)
+	st, e := w.Stat("/empty/b")
+	if e != 0 || st.Nlink != 3 {
+		t.Fatalf("%v, %d links", e, st.Nlink)
+	}
+	if e := w.C.Unlink(unix.AT_FDCWD, []byte("/empty/b")); e != 0 {
+		t.Fatal(e)
+	}
+	w = w.Swap() // two names are still only in the image
+	other, _ := w.Stat("/bin/sub/c")
+	if other.Ino != st.Ino || other.Nlink != 2 {
+		t.Errorf("the other name is inode %d with %d links, want %d with 2", other.Ino, other.Nlink, st.Ino)
+	}
+}
