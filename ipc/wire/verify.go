@@ -89,14 +89,14 @@ func (v *verifier) table(at uint64, object, depth int) bool {
 	if !v.inside(vtable, 4, 2) {
 		return v.fail(at, "vtable outside or not aligned")
 	}
-	vsize, tsize := v.u16(vtable), v.u16(vtable+2)
+	vsize := v.u16(vtable)
 	if vsize < 4 || vsize%2 != 0 || !v.inside(vtable, vsize, 2) {
 		return v.fail(vtable, "vtable of a bad size")
 	}
-	if tsize < 4 || !v.inside(at, tsize, 4) {
-		return v.fail(vtable, "table of a bad size")
-	}
-	t := tableAt{at: at, size: tsize, vtable: vtable, slots: (vsize - 4) / 2}
+	// The size of the table, behind that of the vtable, is no bound: Go's builder
+	// lets tables of different sizes share a vtable when the offsets of their fields
+	// are equal. Each field is checked against the buffer instead.
+	t := tableAt{at: at, vtable: vtable, slots: (vsize - 4) / 2}
 	fields := v.s.Objects[object].Fields
 	for i := range fields {
 		if !v.field(&t, &fields[i], depth) {
@@ -108,7 +108,7 @@ func (v *verifier) table(at uint64, object, depth int) bool {
 
 // tableAt is a table whose header was checked.
 type tableAt struct {
-	at, size, vtable, slots uint64
+	at, vtable, slots uint64
 }
 
 // position of a field; 0 when it is absent.
@@ -120,8 +120,8 @@ func (v *verifier) position(t *tableAt, id uint64, size, align uint64) (uint64, 
 	if o == 0 {
 		return 0, true
 	}
-	if o < 4 || o+size > t.size || (t.at+o)%align != 0 {
-		return 0, v.fail(t.vtable+4+2*id, "field outside its table or not aligned")
+	if o < 4 || !v.inside(t.at+o, size, align) {
+		return 0, v.fail(t.vtable+4+2*id, "field outside or not aligned")
 	}
 	return t.at + o, true
 }
@@ -135,7 +135,7 @@ func (v *verifier) field(t *tableAt, f *Field, depth int) bool {
 	}
 	at, ok := v.position(t, uint64(f.ID), size, align)
 	if !ok {
-		v.why = "field " + f.Name + " outside its table or not aligned"
+		v.why = "field " + f.Name + " outside or not aligned"
 		return false
 	}
 	if at == 0 {
