@@ -68,6 +68,8 @@ type state struct {
 	*Session
 	mu      sync.Mutex // of outcome and of writing to the control channel
 	outcome outcome
+	started chan struct{} // closed when the servers run
+	once    sync.Once     // of closing started
 	ended   chan struct{} // closed when the outcome is known
 	said    []string      // on the emergency console
 
@@ -77,7 +79,7 @@ type state struct {
 // Run runs the session to its end and returns the exit status. What it has to
 // say to the user it returns too, one line each.
 func (s *Session) Run() (status int, messages []string) {
-	st := &state{Session: s, ended: make(chan struct{})}
+	st := &state{Session: s, started: make(chan struct{}), ended: make(chan struct{})}
 	var readers sync.WaitGroup
 	readers.Go(func() { copyAll(s.Output, s.Terminal) })
 	readers.Go(func() { copyAll(s.Stderr, s.Errors) })
@@ -207,6 +209,8 @@ func (st *state) line(line []byte) {
 		return
 	}
 	switch {
+	case m.Started != nil:
+		st.once.Do(func() { close(st.started) })
 	case m.Exit != nil:
 		status := int(m.Exit.Code)
 		if m.Exit.Signal != 0 {
@@ -274,6 +278,9 @@ func (st *state) send(v control.FromHost) {
 // input copies standard input. The machine reads as fast as the program does:
 // when it does not, writing waits, and whoever feeds us waits too.
 func (st *state) input() {
+	if !st.listens() {
+		return
+	}
 	var total uint64
 	if st.Input != nil {
 		n, _ := io.Copy(st.Terminal, st.Input)
@@ -284,8 +291,22 @@ func (st *state) input() {
 	}
 }
 
+// listens waits until the servers run: the serial lines lose what comes before
+// the console has set them up.
+func (st *state) listens() bool {
+	select {
+	case <-st.started:
+		return true
+	case <-st.Machine.Done():
+		return false
+	}
+}
+
 // commands passes window sizes and commands on.
 func (st *state) commands() {
+	if !st.listens() {
+		return
+	}
 	for {
 		select {
 		case <-st.Machine.Done():
