@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -42,8 +41,13 @@ type entry struct {
 	err     error
 	buffer  []byte // what the message buffer holds now, when it was changed
 	patches []patch
-	wrote   uint64 // digest of what the server wrote to memory before this
-	state   uint64 // digest of the server's state before this; events only
+	wrote   []written // pages that the server wrote after this
+	state   uint64    // digest of the server's state before this; events only
+}
+
+// written is a page and the digest of its new content.
+type written struct {
+	phys, sum uint64
 }
 
 // patch is a page that others changed.
@@ -136,22 +140,25 @@ func (r *Recorder) patches() []patch {
 	return list
 }
 
-// wrote digests what the server itself wrote since it got control, and puts it
-// down at the entry by which it got control.
+// wrote puts down what the server itself wrote since it got control, at the entry
+// by which it got control.
 func (r *Recorder) wrote() {
-	k := r.tr.k
-	h := fnv.New64a()
-	for phys := uint64(firstFree); phys < uint64(len(k.arena)); phys += ipc.PageSize {
-		now, was := k.page(phys), r.shadow[phys:phys+ipc.PageSize]
+	list := changes(r.tr.k, r.shadow)
+	if n := len(r.log.entries); n > 0 {
+		r.log.entries[n-1].wrote = append(r.log.entries[n-1].wrote, list...)
+	}
+}
+
+// changes lists the pages in which memory differs from the shadow, and makes them equal.
+func changes(k *Kernel, shadow []byte) (list []written) {
+	for phys := uint64(firstFree); phys < uint64(len(shadow)); phys += ipc.PageSize {
+		now, was := k.page(phys), shadow[phys:phys+ipc.PageSize]
 		if !bytes.Equal(now, was) {
 			copy(was, now)
-			h.Write(binary.LittleEndian.AppendUint64(nil, phys))
-			h.Write(now)
+			list = append(list, written{phys, digest(now)})
 		}
 	}
-	if n := len(r.log.entries); n > 0 {
-		r.log.entries[n-1].wrote = h.Sum64()
-	}
+	return list
 }
 
 func digest(b []byte) uint64 {
@@ -258,17 +265,17 @@ func (r *Replay) check() {
 	if r.at == 0 {
 		return
 	}
-	h := fnv.New64a()
-	for phys := uint64(firstFree); phys < uint64(len(r.shadow)); phys += ipc.PageSize {
-		now, was := r.arena.page(phys), r.shadow[phys:phys+ipc.PageSize]
-		if !bytes.Equal(now, was) {
-			copy(was, now)
-			h.Write(binary.LittleEndian.AppendUint64(nil, phys))
-			h.Write(now)
+	list := changes(r.arena, r.shadow)
+	then := r.log.entries[r.at-1].wrote
+	for i := range max(len(list), len(then)) {
+		switch {
+		case i >= len(list):
+			r.diverged("the server did not write page %#x", then[i].phys)
+		case i >= len(then), list[i].phys != then[i].phys:
+			r.diverged("the server wrote page %#x", list[i].phys)
+		case list[i].sum != then[i].sum:
+			r.diverged("the server wrote something else to page %#x", list[i].phys)
 		}
-	}
-	if e := &r.log.entries[r.at-1]; e.wrote != 0 && e.wrote != h.Sum64() {
-		r.diverged("the server wrote something else to memory")
 	}
 }
 
