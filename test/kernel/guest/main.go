@@ -30,6 +30,7 @@ func main() {
 	if len(os.Args) > 1 {
 		only = os.Args[1]
 	}
+	fmt.Println() // the firmware does not end its line
 	failed, ran := 0, 0
 	for _, list := range cases {
 		for _, c := range list {
