@@ -41,6 +41,7 @@ type entry struct {
 	err     error
 	buffer  []byte // what the message buffer holds now, when it was changed
 	patches []patch
+	sync    bool      // the call may have written to memory
 	wrote   []written // pages that the server wrote after this
 	state   uint64    // digest of the server's state before this; events only
 }

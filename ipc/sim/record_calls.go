@@ -178,18 +178,6 @@ func (r *Replay) MemoryGrant(memory ipc.Handle) error {
 	return r.next("MemoryGrant", arguments(memory)).err
 }
 
-// ThreadStart implements ipc.Transport.
-func (r *Recorder) ThreadStart(thread ipc.Handle, mask ipc.Mask, ip, sp uint64) error {
-	err := r.tr.ThreadStart(thread, mask, ip, sp)
-	r.did("ThreadStart", arguments(thread, mask, ip, sp), err)
-	return err
-}
-
-// ThreadStart implements ipc.Transport.
-func (r *Replay) ThreadStart(thread ipc.Handle, mask ipc.Mask, ip, sp uint64) error {
-	return r.next("ThreadStart", arguments(thread, mask, ip, sp)).err
-}
-
 // ThreadDestroy implements ipc.Transport.
 func (r *Recorder) ThreadDestroy(thread ipc.Handle) error {
 	err := r.tr.ThreadDestroy(thread)
@@ -200,18 +188,6 @@ func (r *Recorder) ThreadDestroy(thread ipc.Handle) error {
 // ThreadDestroy implements ipc.Transport.
 func (r *Replay) ThreadDestroy(thread ipc.Handle) error {
 	return r.next("ThreadDestroy", arguments(thread)).err
-}
-
-// ThreadRecall implements ipc.Transport.
-func (r *Recorder) ThreadRecall(thread ipc.Handle) error {
-	err := r.tr.ThreadRecall(thread)
-	r.did("ThreadRecall", arguments(thread), err)
-	return err
-}
-
-// ThreadRecall implements ipc.Transport.
-func (r *Replay) ThreadRecall(thread ipc.Handle) error {
-	return r.next("ThreadRecall", arguments(thread)).err
 }
 
 // ThreadSetSpace implements ipc.Transport.

@@ -18,8 +18,13 @@ func (r *Replay) Wait(ipc.Handle, *ipc.Event) error { return ipc.ErrState }
 // Buffer implements ipc.Transport.
 func (r *Replay) Buffer() []byte { return r.buffer[:] }
 
-// Reply implements ipc.Transport.
+// Reply implements ipc.Transport. A thread that reports at once gets a new event
+// in its frame.
 func (r *Recorder) Reply(reply ipc.Reply) error {
+	if t, err := r.tr.parked(reply.Token); err == nil && t.frame != nil &&
+		(t.recall || reply.Action == ipc.ActionResumeReport || !canonical(t.frame.Regs.IP)) {
+		return r.syncing("Reply", arguments(reply), func() error { return r.tr.Reply(reply) })
+	}
 	err := r.tr.Reply(reply)
 	r.did("Reply", arguments(reply), err)
 	return err
@@ -27,7 +32,43 @@ func (r *Recorder) Reply(reply ipc.Reply) error {
 
 // Reply implements ipc.Transport.
 func (r *Replay) Reply(reply ipc.Reply) error {
+	if r.at < len(r.log.entries) && r.log.entries[r.at].sync {
+		r.check()
+	}
 	return r.next("Reply", arguments(reply)).err
+}
+
+// syncing makes a call in which the kernel may write to a frame.
+func (r *Recorder) syncing(name string, args uint64, call func() error) error {
+	r.wrote()
+	err := call()
+	e := r.did(name, args, err)
+	e.sync, e.patches = true, r.patches()
+	return err
+}
+
+// ThreadStart implements ipc.Transport.
+func (r *Recorder) ThreadStart(thread ipc.Handle, mask ipc.Mask, ip, sp uint64) error {
+	return r.syncing("ThreadStart", arguments(thread, mask, ip, sp), func() error {
+		return r.tr.ThreadStart(thread, mask, ip, sp)
+	})
+}
+
+// ThreadStart implements ipc.Transport.
+func (r *Replay) ThreadStart(thread ipc.Handle, mask ipc.Mask, ip, sp uint64) error {
+	r.check()
+	return r.next("ThreadStart", arguments(thread, mask, ip, sp)).err
+}
+
+// ThreadRecall implements ipc.Transport.
+func (r *Recorder) ThreadRecall(thread ipc.Handle) error {
+	return r.syncing("ThreadRecall", arguments(thread), func() error { return r.tr.ThreadRecall(thread) })
+}
+
+// ThreadRecall implements ipc.Transport.
+func (r *Replay) ThreadRecall(thread ipc.Handle) error {
+	r.check()
+	return r.next("ThreadRecall", arguments(thread)).err
 }
 
 // Call implements ipc.Transport.
@@ -78,11 +119,7 @@ func (r *Replay) ThreadCreate(spec *ipc.ThreadSpec) (ipc.Handle, ipc.Token, erro
 
 // ThreadSync implements ipc.Transport. It writes to the frame.
 func (r *Recorder) ThreadSync(thread ipc.Handle, mask ipc.Mask) error {
-	r.wrote()
-	err := r.tr.ThreadSync(thread, mask)
-	e := r.did("ThreadSync", arguments(thread, mask), err)
-	e.patches = r.patches()
-	return err
+	return r.syncing("ThreadSync", arguments(thread, mask), func() error { return r.tr.ThreadSync(thread, mask) })
 }
 
 // ThreadSync implements ipc.Transport.
