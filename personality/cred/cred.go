@@ -69,16 +69,23 @@ func (c *Cred) InGroupEffective(gid uint32) bool {
 
 // Export gives the state of c.
 func (c *Cred) Export() *state.CredT {
-	return &state.CredT{
+	t := &state.CredT{
 		Id: c.ID, Uid: c.UID, Euid: c.EUID, Suid: c.SUID, Fsuid: c.FSUID,
 		Gid: c.GID, Egid: c.EGID, Sgid: c.SGID, Fsgid: c.FSGID, Groups: c.Groups,
 		Inheritable: c.Inheritable, Permitted: c.Permitted, Effective: c.Effective,
 		Bounding: c.Bounding, Ambient: c.Ambient, SecureBits: c.SecureBits,
 	}
+	if len(t.Groups) == 0 {
+		t.Groups = nil // none is absent, whatever it was made of
+	}
+	return t
 }
 
 // Import makes a Cred of its state.
 func Import(t *state.CredT) *Cred {
+	if len(t.Groups) == 0 {
+		t.Groups = nil // as it was before it was exported
+	}
 	return &Cred{
 		ID: t.Id, UID: t.Uid, EUID: t.Euid, SUID: t.Suid, FSUID: t.Fsuid,
 		GID: t.Gid, EGID: t.Egid, SGID: t.Sgid, FSGID: t.Fsgid, Groups: t.Groups,

@@ -43,6 +43,9 @@ func (m *Manager) Import(t *state.SpaceT, file func(id uint64) *vfs.File) (*Spac
 		ArgStart: t.ArgStart, ArgEnd: t.ArgEnd, EnvStart: t.EnvStart, EnvEnd: t.EnvEnd,
 		Auxv: t.Auxv, VDSOAddress: t.Vdso, LockFuture: t.LockFuture, Dumpable: t.Dumpable, peak: t.Peak,
 	}
+	if len(s.Auxv) == 0 {
+		s.Auxv = nil
+	}
 	end := uint64(0)
 	for _, x := range t.Regions {
 		if x.Start < end || x.End <= x.Start || (x.Start|x.End)&pageMask != 0 {

@@ -101,6 +101,9 @@ func (k *Core) called(t *Thread, r Result) {
 		// The call ended the thread.
 	case r == Blocked:
 		t.become(Waiting)
+		if k.lastRun == t {
+			k.lastRun = nil // what follows is not its time
+		}
 		if t.Deadline != 0 {
 			k.Clock.Set(&t.timer, t.Deadline)
 		}
@@ -337,4 +340,18 @@ func (k *Core) exception(t *Thread, ev *ipc.Event) {
 	}
 	k.Force(t, i)
 	k.run(t)
+}
+
+// BySlot is the thread with a frame slot, nil if there is none.
+func (k *Core) BySlot(badge uint64) *Thread {
+	if badge >= uint64(len(k.slots)) {
+		return nil
+	}
+	return k.slots[badge]
+}
+
+// CallNow is the call in the thread's frame: number and arguments.
+func (t *Thread) CallNow() (number int32, args [6]uint64) {
+	isa.Arguments(t.frame, &args)
+	return isa.Number(t.frame), args
 }

@@ -7,6 +7,7 @@ import (
 
 	"starling/arch/isa"
 	"starling/ipc"
+	"starling/personality/signal"
 	"starling/personality/vfs"
 )
 
@@ -121,6 +122,7 @@ func (k *Core) Start(name string, argv, envp []string, prepare func(t *Thread) u
 	k.joinSession(p, pid)
 	k.joinGroup(p, pid)
 	k.inheritThread(t, k.Init.leader, &CloneArgs{})
+	t.Handlers = signal.New(t.Handlers.ID) // not process 1's, which ignores SIGCHLD
 	if e := prepare(t); e != 0 {
 		return e
 	}

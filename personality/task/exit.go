@@ -258,6 +258,9 @@ func (k *Core) reap(p *Process) {
 		parent.children = remove(parent.children, p)
 		p.parent = nil
 	}
+	if p == k.Program {
+		k.Program = nil
+	}
 	k.leaveGroup(p)
 	k.leaveSession(p)
 	k.processes = remove(k.processes, p)

@@ -28,7 +28,13 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	t := trace.Wrap(kernel, info, os.Args, nil)
+	var p *personality.Personality
+	t := trace.Wrap(kernel, info, os.Args, func(ev *ipc.Event) string {
+		if p == nil {
+			return ""
+		}
+		return p.Describe(ev)
+	})
 	cfg, err := configure(info)
 	if err != nil {
 		fail(err)
@@ -39,8 +45,7 @@ func main() {
 	if err != nil {
 		fail(fmt.Errorf("linux: pager: %w", err))
 	}
-	p, err := personality.New(cfg, t, pager)
-	if err != nil {
+	if p, err = personality.New(cfg, t, pager); err != nil {
 		fail(fmt.Errorf("linux: %w", err))
 	}
 	if err := p.Start(); err != nil {
