@@ -232,12 +232,12 @@ func (p *Pager) resolveObject(i uint32, r *region, page uint64, slot *table.Entr
 }
 
 // copyFromObject makes the private copy of a page that shows the object, or would. A
-// program that writes its data in order gets the next pages with it.
+// program that writes its data in order gets the next pages with it, if the region allows.
 func (p *Pager) copyFromObject(i uint32, r *region, page uint64) ipc.FaultClass {
 	s, o := &p.spaces[i], &p.objectRecords[r.object-1]
 	node := p.nodeAt(s.leaf)
 	count := uint64(1)
-	if page == s.nextFault && p.framesFree > p.frameReserve+4*burstMax {
+	if r.flags&regionCopyAhead != 0 && page == s.nextFault && p.framesFree > p.frameReserve+4*burstMax {
 		count = min(uint64(s.burst)*2+1, burstCopies)
 	}
 	count = min(count, r.end-page, table.NodeEntries-page%table.NodeEntries, pagesOf(o.Size)-(r.offset+(page-r.start)))

@@ -54,6 +54,9 @@ func (p *Pager) mapRegion(i uint32, c *pagerwire.Command, object uint32) pagerwi
 	if c.Flags&pagerwire.FlagNoFork != 0 {
 		r.flags |= regionNoFork
 	}
+	if c.Flags&pagerwire.FlagCopyAhead != 0 {
+		r.flags |= regionCopyAhead
+	}
 	p.addRegion(n)
 	p.mergeAround(n)
 	return pagerwire.OK

@@ -90,7 +90,7 @@ func TestDataIsCopiedAhead(t *testing.T) {
 	b.ok(st)
 	s := b.space()
 	const va = 0x60_0000
-	b.ok(b.c.Map(s, client.Region{Address: va, Pages: 32, Access: rw, Object: o}))
+	b.ok(b.c.Map(s, client.Region{Address: va, Pages: 32, Access: rw, Object: o, Flags: client.CopyAhead}))
 	for i := range uint64(30) {
 		if b.load(s, va+i<<12) != 7 {
 			t.Fatalf("page %d", i)

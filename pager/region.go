@@ -23,6 +23,7 @@ type regionFlags uint8
 const (
 	regionShared regionFlags = 1 << iota
 	regionNoFork
+	regionCopyAhead
 	// regionCopied: of a private region of an object, pages have been copied.
 	regionCopied
 )

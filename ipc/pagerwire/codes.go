@@ -94,6 +94,9 @@ const (
 	FlagNoFork = 1 << 3
 	// FlagKeep (Map): fail with StatusExists instead of unmapping what is there.
 	FlagKeep = 1 << 4
+	// FlagCopyAhead (Map): stores in order may copy pages ahead of the program: what
+	// is written to the object later may not be seen in a private region.
+	FlagCopyAhead = 1 << 5
 	// FlagWindowData, FlagWindowTables, FlagWindowImage (WindowMap).
 	FlagWindowData   = 1 << 8
 	FlagWindowTables = 1 << 9

@@ -63,6 +63,10 @@ const (
 	NoFork RegionFlags = pagerwire.FlagNoFork
 	// Keep: answer Exists instead of replacing what is mapped there.
 	Keep RegionFlags = pagerwire.FlagKeep
+	// CopyAhead: whoever maps it does not expect the object to change (the segments
+	// of programs, MAP_DENYWRITE): pages written in order are copied ahead. Without it a
+	// private page follows the object until the first store to it, as on Linux.
+	CopyAhead RegionFlags = pagerwire.FlagCopyAhead
 )
 
 // Client talks to one pager.
