@@ -8,6 +8,10 @@ import (
 // caller's identity. It is not linked yet.
 func (c *Context) makeIn(t *Target, mode uint32) (*Inode, unix.Errno) {
 	dir := t.Parent.Inode()
+	if dir.Super.Maker == nil && !dir.Super.InCore {
+		// The lookup of a computed directory has failed for good (proc(5)).
+		return nil, unix.ENOENT
+	}
 	if t.Parent.Mnt.readOnly() {
 		return nil, unix.EROFS
 	}

@@ -110,6 +110,9 @@ func (c *Context) Open(dirfd int32, path []byte, how *OpenHow) (*File, unix.Errn
 
 // create makes the regular file an open asks for and opens it.
 func (c *Context) create(t *Target, how *OpenHow) (*File, unix.Errno) {
+	if s := t.Parent.Inode().Super; s.Maker == nil && s.InCore {
+		return nil, unix.EACCES // as for a directory without a create operation
+	}
 	in, e := c.makeIn(t, unix.S_IFREG|how.Mode&^c.FS.Umask)
 	if e != 0 {
 		return nil, e
