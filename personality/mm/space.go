@@ -180,7 +180,12 @@ func (s *Space) Commit(populateStart, populatePages uint64) unix.Errno {
 		if b.Room() <= 1 {
 			return unix.ENOMEM
 		}
-		b.Map(client.NewSpace, s.regions[k].request())
+		q := s.regions[k].request()
+		if q.Object != 0 && q.Flags&client.Shared == 0 {
+			// Segments of the program and its interpreter, which nobody may write while they run.
+			q.Flags |= client.CopyAhead
+		}
+		b.Map(client.NewSpace, q)
 	}
 	if populatePages != 0 {
 		b.Populate(client.NewSpace, populateStart, populatePages, ipc.Read|ipc.Write)
