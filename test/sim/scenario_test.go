@@ -44,7 +44,7 @@ func TestScenariosWithASwapAtEveryMessage(t *testing.T) {
 // The log of messages, given to another personality, leads through the same states.
 func TestScenariosReplay(t *testing.T) {
 	each(t, func(t *testing.T, s *Scenario) {
-		m := s.Boot(t, Options{Record: true, Config: kernel.Config{MemoryPages: 2048}})
+		m := s.Boot(t, Options{Record: true, Config: kernel.Config{MemoryPages: 3072}})
 		s.Run(m)
 		if err := m.Replay(); err != nil {
 			t.Error(err)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 
+	"starling/pager/client"
+	"starling/pager/table"
 	kernel "starling/ipc/sim"
 	"starling/personality/state"
 )
@@ -24,7 +26,9 @@ func TestZZ(t *testing.T) {
 			}
 			n++
 			if os.Getenv("STATS") != "" {
-				fmt.Printf("%d %+v\n", n, m.Pager)
+				c, _ := client.New(m.linux, m.parts.Pager, table.NewWindow(m.parts.Window, 0, m.parts.Memory))
+				h := c.Stats()
+				fmt.Printf("%d kern %d %+v\n", n, m.linux.KernelFree(), h)
 			}
 			if n == 1 && os.Getenv("DUMP") != "" {
 				before := m.Server.Export()
