@@ -68,6 +68,7 @@ func Install(k *task.Core) {
 			k.Table[r.Number] = r.Handler
 		}
 	}
+	sleepReports(k)
 	k.NameOf = Name
 }
 
