@@ -156,7 +156,7 @@ func TestNewChecksTables(t *testing.T) {
 	if p, e := c.SpacePage(1<<20, 0); p != nil || e != 0 {
 		t.Error("a page of no space")
 	}
-	for _, header = range []uint64{0, 0x10008, 0x14000, 1<<63} {
+	for _, header = range []uint64{0, 0x10008, 0x14000, 1 << 63} {
 		if _, err := New(&wire{answer: info}, 1, w); err == nil {
 			t.Errorf("header at %#x is accepted", header)
 		}
