@@ -8,7 +8,10 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
-require pgregory.net/rapid v1.3.0 // indirect
+require (
+	golang.org/x/arch v0.32.0 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
+)
 
 require (
 	github.com/cavaliergopher/cpio v1.0.1 // indirect
