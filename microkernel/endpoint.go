@@ -146,7 +146,7 @@ func (k *kernel) deliver(t, w *thread) {
 	}
 	w.SetEvent(t.Kind, t.Badge, t.Name, t.Sequence, uint64(k.now), a, b)
 	t.State = cpu.StateDelivered
-	if t.is(ipc.EventSyscall) {
+	if t.Frame != nil && !t.recalled {
 		t.At.Last = &t.Context
 	}
 }

@@ -78,7 +78,7 @@ const (
 type Gate struct {
 	Owner  *Context // the server that last waited here
 	Waiter *Context // the server that waits here, nil if none
-	Last   *Context // whose system call was delivered last and not answered: the one that may be answered by the short way
+	Last   *Context // the program whose event was delivered last and not answered: the one that may be answered by the short way
 	Busy   uint64   // 0 if there is nothing to receive
 }
 

@@ -51,6 +51,7 @@ general:
 	MOVQ	REG(registers_DI), DI
 	SYSRETQ64
 slow:
+	MOVQ	CPU(perProcessor_goSP), SP // coming from the short way it is the server's
 	PUSHQ	REG(registers_SS)
 	PUSHQ	REG(registers_SP)
 	PUSHQ	REG(registers_Flags)

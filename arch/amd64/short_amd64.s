@@ -145,7 +145,7 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	MOVL	$const_kindSyscall, AX
 	SYSRETQ64
 
-	// A reply of a server: to the call that was delivered last, plain, with the result
+	// A reply of a server: to the event that was delivered last, plain, with the result
 	// or nothing taken from the frame, nothing else to receive or to run?
 server:
 	CMPQ	REG(registers_OrigAX), $const_callReplyWait
@@ -167,8 +167,6 @@ server:
 	CMPQ	SI, LINK(Link_Name)(R9)
 	JNE	long
 	CMPQ	DX, LINK(Link_Sequence)(R9)
-	JNE	long
-	CMPQ	Context_slow(R9), $0
 	JNE	long
 	CMPQ	CPU(perProcessor_hold), $0
 	JNE	long

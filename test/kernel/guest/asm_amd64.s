@@ -120,3 +120,11 @@ DATA	·codeTable+16(SB)/8, $·notifyServer(SB)
 DATA	·codeTable+24(SB)/8, $·vectorKeeper(SB)
 DATA	·codeTable+32(SB)/8, $·benchCalls(SB)
 GLOBL	·codeTable(SB), RODATA, $40
+
+// func machineTicks() uint64
+TEXT ·machineTicks(SB),NOSPLIT,$0-8
+	RDTSC
+	SHLQ	$32, DX
+	ORQ	DX, AX
+	MOVQ	AX, ret+0(FP)
+	RET

@@ -20,3 +20,6 @@ func code(which int) unsafe.Pointer
 func codeBytes(which int) []byte {
 	return unsafe.Slice((*byte)(code(which)), 512)
 }
+
+// machineTicks is the time stamp counter.
+func machineTicks() uint64
