@@ -13,7 +13,6 @@ import (
 // fileContext is the caller as the file layer sees it.
 func fileContext(c *task.Call) *vfs.Context {
 	x := c.K.FileContext(c.T)
-	x.Thread = c.T.WaitNumber()
 	x.Call, x.Again, x.TimedOut = c.State, c.Again, c.TimedOut
 	c.K.VFS.Current = x.Task
 	return x

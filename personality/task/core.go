@@ -190,10 +190,12 @@ func (k *Core) RunnableThreads() (running, all int) {
 func (k *Core) FileContext(t *Thread) *vfs.Context {
 	c := &k.context
 	p := t.Proc
-	*c = vfs.Context{
-		V: k.VFS, Cred: t.Cred, FS: t.FS, Files: t.Files, Task: t, PID: p.Pid, TID: t.Tid,
-		FileSizeLimit: p.Limits[rlimitFSize].Cur, OpenLimit: p.Limits[rlimitNoFile].Cur,
-	}
+	// Field by field: this is on the way of every call about files.
+	c.Begin()
+	c.V, c.Cred, c.FS, c.Files = k.VFS, t.Cred, t.FS, t.Files
+	c.Task, c.Thread, c.PID, c.TID = t, t.WaitNumber(), p.Pid, t.Tid
+	c.FileSizeLimit, c.OpenLimit = p.Limits[rlimitFSize].Cur, p.Limits[rlimitNoFile].Cur
+	c.Mem = nil
 	if t.MM != nil {
 		c.Mem = t.MM
 	}

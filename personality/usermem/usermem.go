@@ -195,6 +195,21 @@ func (io *IO) advance(n int) {
 // Put copies b to the IO (a read by the program). It stops at the end of the IO
 // or at a fault; the count is right in any case.
 func (io *IO) Put(b []byte) (int, unix.Errno) {
+	if len(io.iov) == 1 && len(b) > 0 && io.iov[0].Len >= uint64(len(b)) {
+		// Most often there is one piece, and it is in one page.
+		v := &io.iov[0]
+		s, e := io.mem.Span(v.Base, len(b), ipc.Write)
+		if e != 0 {
+			return 0, e
+		}
+		if len(s) == len(b) {
+			copy(s, b)
+			v.Base += uint64(len(b))
+			v.Len -= uint64(len(b))
+			io.done += len(b)
+			return len(b), 0
+		}
+	}
 	n := 0
 	for n < len(b) {
 		s, e := io.next(len(b)-n, ipc.Write)
@@ -225,6 +240,20 @@ func (io *IO) PutZero(n int) (int, unix.Errno) {
 
 // Take copies from the IO to b (a write by the program).
 func (io *IO) Take(b []byte) (int, unix.Errno) {
+	if len(io.iov) == 1 && len(b) > 0 && io.iov[0].Len >= uint64(len(b)) {
+		v := &io.iov[0]
+		s, e := io.mem.Span(v.Base, len(b), ipc.Read)
+		if e != 0 {
+			return 0, e
+		}
+		if len(s) == len(b) {
+			copy(b, s)
+			v.Base += uint64(len(b))
+			v.Len -= uint64(len(b))
+			io.done += len(b)
+			return len(b), 0
+		}
+	}
 	n := 0
 	for n < len(b) {
 		s, e := io.next(len(b)-n, ipc.Read)

@@ -197,12 +197,12 @@ func (c *Context) Stat(p Path, st *unix.Stat_t) {
 		// Links and size need the names; an image that cannot be read shows none.
 		_ = c.V.load(p.D)
 	}
-	*st = unix.Stat_t{
-		Dev: in.Super.Dev, Ino: in.Ino, Nlink: uint64(in.Nlink), Mode: in.Mode,
-		Uid: in.Uid, Gid: in.Gid, Rdev: in.Rdev, Size: in.Size, Blksize: 4096,
-		Blocks: int64(in.Blocks()),
-		Atim:   timespec(in.Atime), Mtim: timespec(in.Mtime), Ctim: timespec(in.Ctime),
-	}
+	// Field by field: a literal would be built beside and copied.
+	*st = unix.Stat_t{}
+	st.Dev, st.Ino, st.Nlink, st.Mode = in.Super.Dev, in.Ino, uint64(in.Nlink), in.Mode
+	st.Uid, st.Gid, st.Rdev, st.Size = in.Uid, in.Gid, in.Rdev, in.Size
+	st.Blksize, st.Blocks = 4096, int64(in.Blocks())
+	st.Atim, st.Mtim, st.Ctim = timespec(in.Atime), timespec(in.Mtime), timespec(in.Ctime)
 	if in.IsDir() && in.Super.InCore && in.Size == 0 {
 		st.Size = p.D.size()
 	}

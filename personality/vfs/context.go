@@ -54,6 +54,14 @@ type Context struct {
 	NoRestart bool
 }
 
+// Begin makes a Context ready for another call of a thread whose fields the caller
+// sets: only what a call leaves behind is cleared, IO is not.
+func (c *Context) Begin() {
+	c.Call, c.Again, c.TimedOut = nil, false, false
+	c.Deadline, c.WaitOn, c.Raise = 0, 0, 0
+	c.NonBlock, c.NoRestart = false, false
+}
+
 // Errors of the call layer that programs never see, with Linux's numbers
 // (include/linux/errno.h): an operation that wants its call to be restarted
 // after the signal it has just caused returns one.

@@ -117,6 +117,9 @@ type VFS struct {
 	nextMountNumber uint32
 
 	pathBuffer [PathMax]byte
+	// rest are the unwalked ends of the paths that links interrupted, innermost
+	// last. Here and not in the walk, which would have to clear it each time.
+	rest [SymlinkMax][]byte
 }
 
 // FIFO is the pipe module as the file layer sees it: it opens named pipes of

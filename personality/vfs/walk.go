@@ -153,8 +153,7 @@ type walker struct {
 	root  Path
 	base  Path
 	links int
-	// rest are the unwalked ends of the paths that links interrupted, innermost last.
-	rest  [SymlinkMax][]byte
+	// depth is how many of VFS.rest count.
 	depth int
 }
 
@@ -185,7 +184,7 @@ func (c *Context) Walk(base Path, path []byte, flags WalkFlags, t *Target) unix.
 		if len(path) == 0 {
 			if w.depth > 0 {
 				w.depth--
-				path = w.rest[w.depth]
+				path = c.V.rest[w.depth]
 				continue
 			}
 			// Nothing but slashes: the root, or where an absolute link led.
@@ -270,7 +269,7 @@ func (c *Context) Walk(base Path, path []byte, flags WalkFlags, t *Target) unix.
 				continue
 			}
 			if len(path) > 0 {
-				w.rest[w.depth] = path
+				c.V.rest[w.depth] = path
 				w.depth++
 			}
 			path = target
