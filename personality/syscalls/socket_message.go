@@ -25,15 +25,14 @@ type messageHeader struct {
 
 // Offsets in struct msghdr, its size, and the size of struct mmsghdr.
 const (
-	msgNameLen  = 8
-	msgCtlLen   = 40
-	msgFlags    = 48
-	msgSize     = 56
-	mmsgSize    = 64
-	cmsgHeader  = 16 // struct cmsghdr: size_t len, int level, int type
-	controlMax  = 20480
-	credSize    = 12 // struct ucred: pid, uid, gid
-	scmMaxFiles = 253
+	msgNameLen = 8
+	msgCtlLen  = 40
+	msgFlags   = 48
+	msgSize    = 56
+	mmsgSize   = 64
+	cmsgHeader = 16 // struct cmsghdr: size_t len, int level, int type
+	controlMax = 20480
+	credSize   = 12 // struct ucred: pid, uid, gid
 )
 
 func readHeader(x *vfs.Context, va uint64) (h messageHeader, e unix.Errno) {
@@ -173,7 +172,7 @@ func sendControl(c *task.Call, x *vfs.Context, h *messageHeader, msg *socket.Mes
 
 func sendRights(c *task.Call, x *vfs.Context, data []byte, msg *socket.Message) unix.Errno {
 	n := len(data) / 4
-	if n+len(msg.Files) > scmMaxFiles {
+	if n+len(msg.Files) > socket.RightsMax {
 		return unix.EINVAL
 	}
 	if !c.K.Sockets.Room(n + len(msg.Files)) {

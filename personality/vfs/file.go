@@ -16,9 +16,6 @@ const (
 	ModePath              // O_PATH
 )
 
-// statusFlags are the open flags that F_SETFL may change.
-const statusFlags = unix.O_APPEND | unix.O_ASYNC | unix.O_DIRECT | unix.O_NOATIME | unix.O_NONBLOCK
-
 // File is an open file description.
 type File struct {
 	state.FileT

@@ -23,8 +23,8 @@ const (
 	queueMax = 10
 	// backlogMax bounds listen(2) (net.core.somaxconn).
 	backlogMax = 4096
-	// rightsMax is how many descriptors travel with one message (SCM_MAX_FD).
-	rightsMax = 253
+	// RightsMax is how many descriptors travel with one message (SCM_MAX_FD).
+	RightsMax = 253
 	// flightMax bounds the descriptors in flight in the system: ETOOMANYREFS.
 	flightMax = 16384
 )
