@@ -133,9 +133,13 @@ func (p *Personality) Start() error {
 	if len(args) == 0 {
 		return fmt.Errorf("no program to run")
 	}
+	program := p.cfg.Boot.Program
+	if program == "" {
+		program = args[0]
+	}
 	p.report = supervise.Report{State: supervise.Running}
-	if e := p.k.Start(p.find(args[0]), args, p.cfg.Boot.Env, p.prepare); e != 0 {
-		p.report = supervise.Report{State: supervise.Refused, Code: uint32(e), Text: args[0] + ": " + e.Error()}
+	if e := p.k.Start(p.find(program), args, p.cfg.Boot.Env, p.prepare); e != 0 {
+		p.report = supervise.Report{State: supervise.Refused, Code: uint32(e), Text: program + ": " + e.Error()}
 		p.changed()
 	}
 	return nil
@@ -218,6 +222,8 @@ func (p *Personality) prepare(t *task.Thread) unix.Errno {
 // Handle is one event, to its end.
 func (p *Personality) Handle(ev *ipc.Event) {
 	switch ev.Kind {
+	case ipc.EventSyscall:
+		p.k.Handle(ev)
 	case ipc.EventNotify:
 		p.k.Clock.SetNow(ev.Time)
 		p.ttys.Notified(ev.Bits)

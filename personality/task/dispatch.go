@@ -10,12 +10,22 @@ import (
 
 // Handle is one event of the kernel, to its end: when it returns every thread rests.
 func (k *Core) Handle(ev *ipc.Event) {
-	k.Clock.SetNow(ev.Time)
-	switch ev.Kind {
-	case ipc.EventSyscall:
+	if ev.Kind == ipc.EventSyscall {
 		if t := k.arrived(ev); t != nil {
 			k.syscall(t)
 		}
+	} else {
+		k.handleRare(ev)
+	}
+	if !k.quiet() {
+		k.Settle()
+	}
+}
+
+// handleRare is every event but a system call.
+func (k *Core) handleRare(ev *ipc.Event) {
+	k.Clock.SetNow(ev.Time)
+	switch ev.Kind {
 	case ipc.EventFault:
 		if t := k.arrived(ev); t != nil {
 			k.fault(t, ev)
@@ -32,11 +42,19 @@ func (k *Core) Handle(ev *ipc.Event) {
 	case ipc.EventTimer:
 		k.armed = 0
 	}
-	k.Settle()
+}
+
+// quiet reports whether an event set nothing off that Settle would have to look at:
+// the case of nearly every system call.
+func (k *Core) quiet() bool {
+	e := k.Clock.Earliest()
+	return len(k.ready) == 0 && k.Waits.Idle() && k.Clock.Now() < k.loadAt &&
+		(e == 0 || e >= k.armed && k.armed != 0 && e > k.Clock.Now())
 }
 
 // arrived finds the thread of an event and takes its token; nil when it is stale.
 func (k *Core) arrived(ev *ipc.Event) *Thread {
+	k.Clock.SetNow(ev.Time)
 	if ev.Badge >= uint64(len(k.slots)) {
 		return nil
 	}
@@ -176,9 +194,9 @@ func (k *Core) interrupt(t *Thread) {
 		r = Result(done)
 	}
 	if t.ThreadT.Restart == uint16(RestartBlock) {
-		t.RestartNumber = t.Number
-		if t.Number == unix.SYS_RESTART_SYSCALL {
-			t.RestartNumber = t.restartedNumber()
+		// A restarted call that is interrupted again stays the call it was.
+		if t.Number != unix.SYS_RESTART_SYSCALL {
+			t.RestartNumber = t.Number
 		}
 		if report := k.Interrupted[t.RestartNumber]; report != nil && r < 0 {
 			r = report(&t.call, r)

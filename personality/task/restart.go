@@ -62,16 +62,13 @@ func (k *Core) restartPlain(t *Thread) {
 // the state it had.
 func RestartCall(c *Call) Result {
 	t := c.T
-	if t.RestartNumber < 0 || t.RestartNumber >= TableSize || c.K.Table[t.RestartNumber] == nil {
+	if t.RestartNumber < 0 || t.RestartNumber >= TableSize || t.RestartNumber == unix.SYS_RESTART_SYSCALL || c.K.Table[t.RestartNumber] == nil {
 		return Err(unix.EINTR)
 	}
 	c.Again = true
 	c.TimedOut = c.State.Deadline != 0 && c.State.Deadline <= c.K.Now()
 	return c.K.Table[t.RestartNumber](c)
 }
-
-// restartedNumber is the call that a thread in restart_syscall(2) goes on with.
-func (t *Thread) restartedNumber() int32 { return t.RestartNumber }
 
 // DisarmRestart forgets an interrupted call, as sigreturn(2) and execve(2) do.
 func (t *Thread) DisarmRestart() { t.RestartNumber = -1 }

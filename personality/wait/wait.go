@@ -138,6 +138,9 @@ func (t *Table) WakeOne(id ID, events Events, n int) int {
 // Waiting reports whether anybody waits for id.
 func (t *Table) Waiting(id ID) bool { return len(t.queues[id]) > 0 }
 
+// Idle reports whether no woken thread is left on the list.
+func (t *Table) Idle() bool { return len(t.woken) == 0 }
+
 // Woken takes the next woken thread off the list. A thread may come up more
 // than once.
 func (t *Table) Woken() (Thread, bool) {
