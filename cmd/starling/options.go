@@ -135,7 +135,7 @@ func (o *options) buildTree() (t *tree.Tree, err error) {
 		err = fmt.Errorf("--rootfs: %w", err)
 	case st.IsDir():
 		t = tree.New()
-		err = t.AddHost(o.rootfs, "/")
+		err = t.AddHost(o.rootfs, "/.") // the folder itself, where "/" would put it into the root
 	default:
 		t = tree.New()
 		err = t.AddCPIO(o.rootfs)
