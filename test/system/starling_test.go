@@ -30,6 +30,12 @@ func starling(t testing.TB) string {
 // that tests run on may be busy.
 const patience = 60 * time.Second
 
+// How long runs may take that do much in one boot.
+const (
+	manyRuns   = 8 * time.Minute
+	hostileRun = 5 * time.Minute
+)
+
 // result is what a run looks like from outside.
 type result struct {
 	Out, Err string
@@ -39,7 +45,18 @@ type result struct {
 // run runs a command with the given standard input.
 func run(t testing.TB, stdin string, name string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	return runWithin(t, patience, stdin, name, args...)
+}
+
+// guestWithin is guest for a run that may take longer, without standard input.
+func guestWithin(t testing.TB, limit time.Duration, flagsAndProgram ...string) result {
+	t.Helper()
+	return runWithin(t, limit, "", starling(t), append([]string{"run"}, flagsAndProgram...)...)
+}
+
+func runWithin(t testing.TB, limit time.Duration, stdin string, name string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	c := exec.CommandContext(ctx, name, args...)
 	c.Stdin = strings.NewReader(stdin)

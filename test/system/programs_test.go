@@ -1,0 +1,114 @@
+package system
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// goPrograms are the folders of test/programs that are static Go programs.
+var goPrograms = []string{"ticker", "goroutines", "gcload", "osexec", "httpunix"}
+
+// buildGo builds a program of test/programs as a static executable for Linux.
+func buildGo(t testing.TB, dir, name string) string {
+	t.Helper()
+	out := filepath.Join(dir, name)
+	c := exec.Command("go", "build", "-trimpath", "-o", out, "../programs/"+name)
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", name, err, text)
+	}
+	return out
+}
+
+// hostile is test/programs/hostile, built static.
+func hostile(t testing.TB) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "hostile")
+	c := exec.Command("musl-gcc", "-O1", "-static", "-w", "-o", out, "../programs/hostile/hostile.c")
+	if text, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("building hostile: %v\n%s", err, text)
+	}
+	return out
+}
+
+// Static Go programs print what they print on Linux.
+func TestGoPrograms(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range goPrograms {
+		t.Run(name, func(t *testing.T) {
+			path := buildGo(t, dir, name)
+			want := run(t, "", path)
+			got := guest(t, "", "--add", path+":/bin/"+name, "--", name)
+			if got != want {
+				t.Errorf("Starling %+v\nLinux    %+v", got, want)
+			}
+		})
+	}
+}
+
+// Two hundred runs of each program in one boot end alike every time.
+func TestManyRuns(t *testing.T) {
+	dir := t.TempDir()
+	path := buildGo(t, dir, "osexec")
+	const runs = 200
+	for _, c := range []struct {
+		name    string
+		flags   []string
+		program string
+	}{
+		{"go", []string{"--add", path + ":/bin/osexec"}, "osexec echo"},
+		{"bash", []string{"--deb", "bash-static"}, `bash-static -c 'a=(x y z); for i in {1..5}; do echo "$i ${a[@]} $(echo $((i*i)))"; done | sort -r'`},
+		{"python", []string{"--deb", "python3-minimal"}, `python3 -c 'print(sum(i*i for i in range(1000)), sorted({"b": 1, "a": 2}))'`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			script := fmt.Sprintf("i=0; while [ $i -lt %d ]; do %s 2>&1 || echo failed; i=$((i+1)); done | md5sum\nfree | awk '/Mem/{print $4}' >&2", runs, c.program)
+			one := guest(t, "", append(c.flags, "--", "sh", "-c", c.program+" 2>&1")...)
+			if one.Status != 0 || one.Out == "" {
+				t.Fatalf("one run: %+v", one)
+			}
+			want := run(t, strings.Repeat(one.Out, runs), "md5sum").Out
+			got := guestWithin(t, manyRuns, append(c.flags, "--", "sh", "-c", script)...)
+			if got.Status != 0 || got.Out != want {
+				t.Errorf("%d runs: %+v, one run: %q", runs, got, one.Out)
+			}
+		})
+	}
+}
+
+// A hostile program ends alone: a program beside it goes on and sees nothing.
+func TestHostile(t *testing.T) {
+	path := hostile(t)
+	for _, c := range []struct{ attack, want string }{
+		{"op0f", "op0f:"},
+		{"int", "int:"},
+		{"privileged", "privileged:"},
+		{"jump", "jump: signal 11 x15"},
+		{"load", "load: signal 11 x15"},
+		{"store", "store: signal 11 x15"},
+		{"stack_syscall", "stack_syscall: exit 0 x15"},
+		{"stack_trap", "stack_trap: signal 4 x15"},
+		{"stack_push", "stack_push:"}, // an emulated processor tells #SS from #PF otherwise than a real one
+		{"edge_syscall", "edge_syscall: signal 11"},
+		{"flags", "flags: exit 0 x13"},
+		{"sigreturn", "sigreturn:"},
+		{"bare_sigreturn", "bare_sigreturn: signal 11 x15"},
+		{"calls", "calls: calls done"},
+		{"forkbomb", "forkbomb: exit 0"},
+		{"membomb", "membomb: signal 9"},
+	} {
+		t.Run(c.attack, func(t *testing.T) {
+			// The bystander counts to a sum that depends on every step.
+			script := fmt.Sprintf(`(i=0; s=0; while [ ! -e /tmp/done ]; do i=$((i+1)); s=$((s+i)); [ $((i %% 100)) = 0 ] && sleep 0.01; done
+[ $s = $((i*(i+1)/2)) ] && echo bystander is well) & hostile %s; echo $? >/tmp/done; wait; cat /tmp/done`, c.attack)
+			got := guestWithin(t, hostileRun, "--add", path+":/bin/hostile", "--mem", "128M", "--", "sh", "-c", script)
+			lines := strings.Split(strings.TrimSpace(got.Out), "\n")
+			if got.Status != 0 || len(lines) != 3 || !strings.HasPrefix(lines[0], c.want) || lines[1] != "bystander is well" || lines[2] != "0" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
