@@ -43,7 +43,7 @@ func (o *options) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.add, "add", nil, "add a file or directory, `HOST:GUEST`; may be repeated")
 	f.StringArrayVar(&o.deb, "deb", nil, "add a Debian `PACKAGE` with its dependencies; may be repeated")
 	f.StringArrayVar(&o.env, "env", nil, "set an environment variable, `NAME=VALUE`; may be repeated")
-	f.StringVar(&o.dir, "cwd", "/root", "working directory of the program")
+	f.StringVar(&o.dir, "cwd", defaultDir, "working directory of the program")
 	f.StringVar(&o.memory, "mem", "256M", "memory of the machine")
 	f.StringVar(&o.machine, "machine", "microvm", "machine to emulate: "+strings.Join(qemu.Machines, " or "))
 	f.StringVar(&o.accel, "accel", "auto", "accelerator: "+strings.Join(qemu.Accelerators, ", "))
@@ -212,8 +212,17 @@ func setEnv(env []string, e string) []string {
 // errNotFound says that the root file system has no such program.
 var errNotFound = errors.New("not found in the root file system")
 
+// defaultDir is where programs start when nothing else was asked for and it is there.
+const defaultDir = "/root"
+
 // setProgram fills in what to run; nothing means a shell.
 func (s *system) setProgram(args []string) error {
+	if !s.tree.Has(s.Config.Dir) {
+		if s.Config.Dir != defaultDir {
+			return fmt.Errorf("--cwd %s: %w", s.Config.Dir, errNotFound)
+		}
+		s.Config.Dir = "/"
+	}
 	if len(args) == 0 {
 		s.Config.Program, s.Config.Args = "/bin/sh", []string{"-sh"}
 		if !s.tree.Has("/bin/sh") {
