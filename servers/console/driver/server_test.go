@@ -65,6 +65,11 @@ func (m *machine) PortIn(h ipc.Handle, port uint16, size int) (uint32, error) {
 		b := l.fifo[0]
 		l.fifo = l.fifo[1:]
 		return uint32(b), nil
+	case regFIFO:
+		if l.ier&interruptInput != 0 && len(l.fifo) >= fifoTrigger {
+			return reasonInput, nil
+		}
+		return 1, nil
 	case regStatus:
 		var s uint32
 		if len(l.fifo) > 0 {

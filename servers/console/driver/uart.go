@@ -7,20 +7,23 @@ import "starling/ipc"
 const (
 	regData          = 0 // RBR, THR
 	regInterrupts    = 1 // IER
-	regFIFO          = 2 // FCR
+	regFIFO          = 2 // FCR; reading it is IIR
 	regLine          = 3 // LCR
 	regModem         = 4 // MCR
 	regStatus        = 5 // LSR
 	regScratch       = 7 // SCR
 	interruptInput   = 1 << 0
 	interruptSpace   = 1 << 1
-	fifoEnable       = 0x07 // on, both cleared, interrupt at one byte
+	fifoEnable       = 0xc7 // on, both cleared, interrupt at 14 bytes or when no more come
 	line8N1          = 0x03
 	lineDivisor      = 0x80 // divisor latch access
 	modemReady       = 0x0b // DTR, RTS, and OUT2, which gates the interrupt
 	statusInput      = 1 << 0
 	statusSpace      = 1 << 5 // the transmit FIFO is empty
 	fifoSize         = 16
+	fifoTrigger      = 14   // bytes at which the input interrupt comes
+	reasonMask       = 0x0f // IIR
+	reasonInput      = 0x04 // at least fifoTrigger bytes wait
 	scratchSignature = 0x5a
 )
 
@@ -78,15 +81,25 @@ func (u *uart) enable(input, space bool) {
 // receive fills r from the device until one of them has no more and reports
 // whether the device may still have some.
 func (u *uart) receive(r *ring) (more bool) {
-	var b [1]byte
-	for u.in(regStatus)&statusInput != 0 {
-		if r.space() == 0 {
+	for {
+		n := 0
+		switch {
+		case r.space() >= fifoTrigger && u.enabled&interruptInput != 0 && u.in(regFIFO)&reasonMask == reasonInput:
+			n = fifoTrigger // without asking before each: every access costs an emulator much
+		case u.in(regStatus)&statusInput != 0:
+			n = 1
+		default:
+			return false
+		}
+		var b [fifoTrigger]byte
+		if n = min(n, r.space()); n == 0 {
 			return true
 		}
-		b[0] = byte(u.in(regData))
-		r.put(b[:])
+		for i := range n {
+			b[i] = byte(u.in(regData))
+		}
+		r.put(b[:n])
 	}
-	return false
 }
 
 // send empties r into the device as far as it takes bytes. The FIFO is filled
