@@ -76,9 +76,9 @@ func (k *kernel) fault(t *thread) *thread {
 	}
 	t.setEvent(ipc.EventFault, t.Address, uint64(access))
 	if t.faultTo == nil {
-		return k.next(k.post(t, t.trapTo, t.trapBadge))
+		return k.prefer(k.post(t, t.trapTo, t.trapBadge))
 	}
-	return k.next(k.post(t, t.faultTo, t.faultBadge))
+	return k.prefer(k.post(t, t.faultTo, t.faultBadge))
 }
 
 // trapped hands an event to the trap endpoint.
@@ -87,14 +87,5 @@ func (k *kernel) trapped(t *thread, kind ipc.EventKind, a, b uint64) *thread {
 	if t.server != nil {
 		k.failClients(t)
 	}
-	return k.next(k.post(t, t.trapTo, t.trapBadge))
-}
-
-// next is the thread to run after the running one has stopped: the one it woke, if any,
-// unless something more important is ready.
-func (k *kernel) next(woken *thread) *thread {
-	if woken == nil {
-		return k.pick()
-	}
-	return k.prefer(woken)
+	return k.prefer(k.post(t, t.trapTo, t.trapBadge))
 }

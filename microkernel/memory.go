@@ -41,7 +41,7 @@ func (p *pool) TakePage() uint64 {
 	}
 	p.free = page.next
 	p.count--
-	*(*[cpu.PageSize]byte)(pointer(page)) = [cpu.PageSize]byte{}
+	clear((*[cpu.PageSize]byte)(pointer(page))[:])
 	return cpu.Address(pointer(page))
 }
 

@@ -51,7 +51,7 @@ func (k *kernel) callCall(t *thread) *thread {
 		return k.finish(t, err)
 	}
 	t.setEvent(ipc.EventMessage, t.Argument(1), t.Argument(2))
-	return k.next(k.post(t, c.endpoint(), c.badge))
+	return k.prefer(k.post(t, c.endpoint(), c.badge))
 }
 
 // answered finds the thread whose event the running server t answers.
@@ -203,5 +203,5 @@ func (k *kernel) waitAfter(t *thread, e *endpoint, woken *thread) *thread {
 		k.wake(woken)
 		return k.prefer(t)
 	}
-	return k.next(woken)
+	return k.prefer(woken)
 }

@@ -79,9 +79,12 @@ func (k *kernel) hold() uint64 {
 	return uint64(h)
 }
 
-// prefer runs t, which is in no queue, unless something more important is ready or
-// its time is over.
+// prefer runs t, which is in no queue, unless it is nil, something more important is
+// ready, or its time is over.
 func (k *kernel) prefer(t *thread) *thread {
+	if t == nil {
+		return k.pick()
+	}
 	t.State, t.At = cpu.StateReady, nil
 	switch {
 	case k.ready == 0:

@@ -1,5 +1,7 @@
 package amd64
 
+//lint:file-ignore U1000 assembly uses what Go does not
+
 import "strings"
 
 // registersAtFault is what trapStub pushed for an exception of ring 0, in the order of

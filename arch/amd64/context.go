@@ -1,5 +1,7 @@
 package amd64
 
+//lint:file-ignore U1000 assembly uses what Go does not
+
 import (
 	"unsafe"
 

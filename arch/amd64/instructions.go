@@ -1,5 +1,7 @@
 package amd64
 
+//lint:file-ignore U1000 assembly uses what Go does not
+
 import "unsafe"
 
 // defined in instructions_amd64.s
@@ -14,7 +16,6 @@ func rdmsr(n uint32) uint64
 func wrmsr(n uint32, v uint64)
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)
 func xsetbv(v uint64)
-func xsave(area unsafe.Pointer, components uint64)
 func xsaveLive(area unsafe.Pointer, components uint64)
 func xrstor(area unsafe.Pointer, components uint64)
 func readSelectors() (ds, es, fs, gs uint64)

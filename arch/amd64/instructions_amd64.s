@@ -92,15 +92,6 @@ TEXT ·xsetbv(SB),NOSPLIT,$0-8
 	XSETBV
 	RET
 
-// func xsave(area unsafe.Pointer, components uint64)
-TEXT ·xsave(SB),NOSPLIT,$0-16
-	MOVQ	area+0(FP), DI
-	MOVQ	components+8(FP), AX
-	MOVQ	AX, DX
-	SHRQ	$32, DX
-	XSAVE64	(DI)
-	RET
-
 // func xsaveLive(area unsafe.Pointer, components uint64)
 // Keeps the MXCSR of the image: XSAVE writes the live one with AVX's component
 // too (SDM 1 13.5.2), and the live one is the kernel's.

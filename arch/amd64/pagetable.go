@@ -37,21 +37,14 @@ var directMap = func() unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&a))
 }()
 
-// DirectMapLimit is the end of physical memory that the direct map reaches;
-// its last GiB is device memory.
-const (
-	DirectMapLimit = 4 << 30
-	deviceMemory   = 3 << 30
-)
+// deviceMemory is where the direct map becomes uncached: its last GiB.
+const deviceMemory = 3 << 30
 
 // Physical returns the address in the direct map of a physical address.
 func Physical(a uint64) unsafe.Pointer { return unsafe.Add(directMap, a) }
 
 // Address is the physical address of a pointer into the direct map.
 func Address(p unsafe.Pointer) uint64 { return uint64(uintptr(p) - uintptr(directMap)) }
-
-// SetDirectMap puts physical memory somewhere else: for tests on the host.
-func SetDirectMap(p unsafe.Pointer) { directMap = p }
 
 type table [entries]uint64
 
@@ -189,7 +182,6 @@ func (p PageTable) MapRange(va, physical, pages uint64, r Rights, from Pages) Re
 // each calls visit with every present entry of a range of small pages, and
 // removes what it answers with 0. Large pages are removed or changed whole.
 func (p PageTable) each(va, pages uint64, to Pages, change func(entry, drop uint64) uint64, drop uint64) Result {
-	const largePages = LargeSize / PageSize
 	touched := 0
 	end := va + pages*PageSize
 	for va < end {
@@ -233,7 +225,7 @@ func (p PageTable) each(va, pages uint64, to Pages, change func(entry, drop uint
 		va = next
 	}
 	if touched > flushAll && p.loaded() {
-		p.flush()
+		writeCR3(p.root)
 	}
 	return Done
 }
@@ -241,8 +233,6 @@ func (p PageTable) each(va, pages uint64, to Pages, change func(entry, drop uint
 // flushAll is the number of pages from which emptying the TLB is cheaper than
 // naming every page.
 const flushAll = 32
-
-func (p PageTable) flush() { writeCR3(p.root) }
 
 func remove(uint64, uint64) uint64 { return 0 }
 

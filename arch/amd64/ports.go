@@ -30,9 +30,6 @@ func PortWriteString(port uint16, b []byte) {
 	outString8(port, unsafe.SliceData(b), len(b))
 }
 
-// PortCount is the number of I/O ports.
-const PortCount = 1 << 16
-
 // The emergency console is COM4 where the machine has one, so that it does not
 // run into what programs print, else COM1: a 16550 that the firmware or nobody has
 // set up, of which only the line status is trusted. arch/overlay chooses alike.

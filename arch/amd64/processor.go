@@ -1,5 +1,7 @@
 package amd64
 
+//lint:file-ignore U1000 assembly uses what Go does not
+
 // perProcessor is what one processor knows about itself. Assembly knows its
 // layout through go_asm.h. With more processors the instance is found through
 // the GS base; with one it is a variable.
@@ -55,7 +57,15 @@ func Resume(c *Context) {
 }
 
 // Forget must be called before the memory of a context is used for something else.
-func Forget(c *Context) { c.forget() }
+func Forget(c *Context) {
+	if processor.owner == c {
+		processor.owner = nil
+	}
+	if processor.watched == c {
+		processor.watched = nil
+		writeDR7(0)
+	}
+}
 
 // Init sets up the processor: descriptor tables, system call entry, vector state,
 // protection features. Call it once, first.

@@ -26,10 +26,13 @@
 TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	DI, CPU(perProcessor_scratch)
 	MOVQ	CPU(perProcessor_current), DI
-	SAVE_GENERAL
-	MOVQ	AX, REG(registers_OrigAX)
 	MOVQ	CX, REG(registers_IP)
 	MOVQ	R11, REG(registers_Flags)
+	CMPQ	AX, $const_callReplyWait
+	JEQ	reply
+save:
+	SAVE_GENERAL
+	MOVQ	AX, REG(registers_OrigAX)
 	MOVQ	SP, REG(registers_SP)
 	MOVQ	CPU(perProcessor_scratch), AX
 	MOVQ	AX, REG(registers_DI)
@@ -41,7 +44,7 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	Context_program(DI), BX
 	MOVQ	BX, Context_vectors(DI)
 	TESTQ	BX, BX
-	JEQ	server
+	JEQ	long
 	MOVQ	Context_xsave(DI), AX
 	SAVE_VECTORS
 
@@ -146,40 +149,54 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	SYSRETQ64
 
 	// A reply of a server: to the event that was delivered last, plain, with the result
-	// or nothing taken from the frame, nothing else to receive or to run?
-server:
-	CMPQ	REG(registers_OrigAX), $const_callReplyWait
-	JNE	long
-	MOVQ	LINK(Link_WaitGate)(DI), R8
-	TESTQ	R8, R8
-	JEQ	long
-	CMPQ	AX, LINK(Link_WaitHandle)(DI)
-	JNE	long
+	// or nothing taken from the frame, nothing else to receive or to run? Until that
+	// is sure only RCX and R11, which SYSCALL has destroyed, are used.
+reply:
+	CMPQ	Context_program(DI), $0
+	JNE	refused
+	TESTQ	$(const_flagTF|const_flagRF), R11
+	JNE	refused
+	MOVQ	LINK(Link_WaitGate)(DI), R11
+	TESTQ	R11, R11
+	JEQ	refused
+	MOVQ	CPU(perProcessor_scratch), CX
+	CMPQ	CX, LINK(Link_WaitHandle)(DI)
+	JNE	refused
 	TESTQ	$~const_plainResult, R10
-	JNE	long
-	CMPQ	Gate_Owner(R8), DI
-	JNE	long
-	CMPQ	Gate_Busy(R8), $0
-	JNE	long
-	MOVQ	Gate_Last(R8), R9
-	TESTQ	R9, R9
-	JEQ	long
-	CMPQ	SI, LINK(Link_Name)(R9)
-	JNE	long
-	CMPQ	DX, LINK(Link_Sequence)(R9)
-	JNE	long
+	JNE	refused
+	CMPQ	Gate_Owner(R11), DI
+	JNE	refused
+	CMPQ	Gate_Busy(R11), $0
+	JNE	refused
+	MOVQ	Gate_Last(R11), CX
+	TESTQ	CX, CX
+	JEQ	refused
+	CMPQ	SI, LINK(Link_Name)(CX)
+	JNE	refused
+	CMPQ	DX, LINK(Link_Sequence)(CX)
+	JNE	refused
 	CMPQ	CPU(perProcessor_hold), $0
-	JNE	long
-	CMPQ	R9, CPU(perProcessor_owner)
-	JNE	long
+	JNE	refused
+	CMPQ	CX, CPU(perProcessor_owner)
+	JNE	refused
 	CMPQ	CPU(perProcessor_watched), $0
-	JNE	long
+	JNE	refused
+	// What the server keeps; the results of its wait will be the rest.
+	MOVQ	R15, REG(registers_R15)
+	MOVQ	R14, REG(registers_R14)
+	MOVQ	R13, REG(registers_R13)
+	MOVQ	R12, REG(registers_R12)
+	MOVQ	BP, REG(registers_BP)
+	MOVQ	BX, REG(registers_BX)
+	MOVQ	SP, REG(registers_SP)
+	MOVQ	$0, Context_slow(DI)
+	MOVQ	$0, Context_vectors(DI)
 	INCQ	CPU(perProcessor_short)
-	MOVQ	$0, Gate_Last(R8)
-	MOVQ	DI, Gate_Waiter(R8)
+	MOVQ	$0, Gate_Last(R11)
+	MOVQ	DI, Gate_Waiter(R11)
 	MOVQ	$const_StateWaiting, LINK(Link_State)(DI)
-	MOVQ	R8, LINK(Link_At)(DI)
-	MOVQ	R9, DI
+	MOVQ	R11, LINK(Link_At)(DI)
+	MOVQ	CX, DI
 	MOVQ	$const_StateReady, LINK(Link_State)(DI)
 	MOVQ	$0, LINK(Link_At)(DI)
 	TESTQ	R10, R10
@@ -189,5 +206,10 @@ server:
 	MOVQ	AX, REG(registers_AX)
 go:
 	JMP	·intoRing3(SB)
+refused:
+	MOVQ	REG(registers_IP), CX
+	MOVQ	REG(registers_Flags), R11
+	JMP	save
+
 long:
 	LEAVE

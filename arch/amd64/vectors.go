@@ -1,5 +1,7 @@
 package amd64
 
+//lint:file-ignore U1000 assembly uses what Go does not
+
 import (
 	"unsafe"
 
@@ -79,7 +81,8 @@ func initVectorUnit() {
 	}
 	var buffer [frame.XSaveSize + 64]byte
 	area := unsafe.Add(unsafe.Pointer(&buffer), 64-uintptr(unsafe.Pointer(&buffer))&63)
-	xsave(area, componentX87|componentSSE)
+	(*xsaveArea)(area).mxcsr = mxcsrInitial
+	xsaveLive(area, componentX87|componentSSE)
 	if m := (*xsaveArea)(area).mxcsrMask; m != 0 {
 		vectorUnit.mxcsrMask = m // SDM 1 11.6.6
 	}
@@ -137,16 +140,4 @@ func (c *Context) takeVectors(from *[frame.XSaveSize]byte) {
 // putVectors writes the image to a frame.
 func (c *Context) putVectors(to *[frame.XSaveSize]byte) {
 	copy(to[:vectorUnit.size], unsafe.Slice((*byte)(c.xsave), vectorUnit.size))
-	clear(to[vectorUnit.size:])
-}
-
-// forget drops references to a context whose thread is being destroyed.
-func (c *Context) forget() {
-	if processor.owner == c {
-		processor.owner = nil
-	}
-	if processor.watched == c {
-		processor.watched = nil
-		writeDR7(0)
-	}
 }

@@ -57,12 +57,9 @@ const (
 	LeafPages    = amd64.LeafPages
 	UserLimit    = amd64.UserLimit    // end of the addresses of programs and servers
 	VectorOffset = amd64.VectorOffset // the microkernel's part of a thread's page ends here
-	MemoryLimit  = amd64.DirectMapLimit
-	PortCount    = amd64.PortCount
 	ExitBroken   = amd64.ExitBroken
 	GroupAll     = amd64.GroupAll
 	TrapSyscall  = amd64.TrapSyscall
-	ConsolePorts = 8 // ports of one serial line
 	ELFMachine   = 62
 )
 
@@ -75,8 +72,8 @@ type PortRange struct {
 // Ports are the port ranges that root gets: serial lines, the exit device of
 // QEMU, the real-time clock, the interval timer (IBM PC AT).
 var Ports = [...]PortRange{
-	{"com1", 0x3f8, ConsolePorts}, {"com2", 0x2f8, ConsolePorts},
-	{"com3", 0x3e8, ConsolePorts}, {"com4", 0x2e8, ConsolePorts},
+	{"com1", 0x3f8, 8}, {"com2", 0x2f8, 8},
+	{"com3", 0x3e8, 8}, {"com4", 0x2e8, 8},
 	{"exit", 0xf4, 4}, {"rtc", 0x70, 2}, {"pit", 0x40, 4},
 }
 

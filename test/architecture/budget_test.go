@@ -32,7 +32,7 @@ func TestKernelStaysInBudget(t *testing.T) {
 		}
 	}
 	walk(t, func(path string, text []byte) {
-		assembly := strings.HasSuffix(path, ".s") || strings.HasSuffix(path, ".S")
+		assembly := strings.HasSuffix(path, ".s") || strings.HasSuffix(path, ".S") || strings.HasSuffix(path, ".h")
 		if assembly && in(path, append(kernelFolders, bootFolder)...) && !generatedMark.Match(text) {
 			lines["assembly"] += assemblyLines(text)
 		}
