@@ -28,6 +28,7 @@ func (p *Pager) grant(n uint64) bool {
 	if p.t.MemoryGrant(h) != nil {
 		return false
 	}
+	p.t.CapDelete(h) // it names nothing any more
 	p.grantsLeft -= n
 	if p.header != nil {
 		p.header.GrantsFree = p.grantsLeft

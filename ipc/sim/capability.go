@@ -159,3 +159,20 @@ func (tr *Transport) own(c capability) ipc.Handle {
 
 // GiveMachine gives the right to end the machine.
 func (tr *Transport) GiveMachine() ipc.Handle { return tr.own(capability{kind: kindMachine}) }
+
+// Capabilities is how many slots of the server's table are in use.
+func (tr *Transport) Capabilities() int {
+	n := 0
+	for i := range tr.caps.slots {
+		if tr.caps.slots[i].kind != kindNone {
+			n++
+		}
+	}
+	return n
+}
+
+// Threads is how many threads there are, servers included.
+func (k *Kernel) Threads() int { return len(k.threads) - 1 - len(k.idle) }
+
+// KernelFree is how many pages the kernel has left.
+func (k *Kernel) KernelFree() uint64 { return k.pool.free }
