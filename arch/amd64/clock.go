@@ -118,10 +118,12 @@ func TimerArm(ns int64) {
 	lapicWrite(lapicTimerInitial, uint32(max(min(count, 1<<32-1), 1)))
 }
 
+const wallTries = 1 << 26 // ticks
+
 // WallClock reads the real-time clock: ns since 1970, 0 when there is none.
 func WallClock() int64 {
 	var clock rtc.RTC
-	for end := Ticks() + 1<<32; Ticks() < end; {
+	for end := Ticks() + wallTries; Ticks() < end; { // an update takes 2 ms at most
 		if t, err := clock.Now(); err == nil {
 			if t.Year() < 1970 || t.Year() > 2262 {
 				return 0

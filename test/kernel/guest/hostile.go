@@ -107,14 +107,7 @@ func wrongInstructions(g *guest) error {
 			return err
 		}
 	}
-	before := bystander.word(0)
-	if err := g.pause(5 * milliseconds); err != nil {
-		return err
-	}
-	if bystander.word(0) == before {
-		return errorf("the program beside them stopped")
-	}
-	return nil
+	return g.untilChange(bystander, bystander.word(0))
 }
 
 // crashesQEMU: QEMU 7.2's TCG itself ends with a segmentation fault on some

@@ -183,7 +183,7 @@ func protection(g *guest) error {
 	if err := p.start(); err != nil {
 		return err
 	}
-	if err := g.pause(milliseconds); err != nil {
+	if err := g.untilChange(p, 0); err != nil {
 		return err
 	}
 	if err := g.t.Protect(p.space, dataAt, 1, ipc.Write); err != nil {
