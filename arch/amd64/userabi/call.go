@@ -59,7 +59,7 @@ func SetSP(f *Frame, v uint64) { f.Regs.SP = v }
 func SetTLS(f *Frame, v uint64) { f.Regs.FSBase = v }
 
 // CopyForChild makes dst what a new thread starts with: all registers of src,
-// floating-point state included, which must have been synced.
+// floating-point state included, which must have been synced. Breakpoints are not passed on.
 func CopyForChild(dst, src *Frame) {
-	dst.Regs, dst.Debug, dst.XSave = src.Regs, src.Debug, src.XSave
+	dst.Regs, dst.Debug, dst.XSave = src.Regs, frame.Debug{}, src.XSave
 }

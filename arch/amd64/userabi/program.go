@@ -63,6 +63,7 @@ const (
 
 	featureX87 = 1
 	featureSSE = 2
+	featureAVX = 4
 )
 
 // ResetFP makes the floating-point state of the frame the initial one (group MaskFP).
