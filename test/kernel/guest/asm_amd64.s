@@ -106,6 +106,26 @@ more:
 	SYSCALL
 	UNDEF
 
+// Makes the kernel calls that are listed from 0x700000 on, seven words each, until
+// one has number 0; then it traps.
+TEXT ·randomServer(SB),NOSPLIT|NOFRAME,$0
+	MOVL	$0x700000, R12
+each:
+	MOVQ	0(R12), AX
+	TESTQ	AX, AX
+	JEQ	done
+	MOVQ	8(R12), DI
+	MOVQ	16(R12), SI
+	MOVQ	24(R12), DX
+	MOVQ	32(R12), R10
+	MOVQ	40(R12), R8
+	MOVQ	48(R12), R9
+	ADDQ	$56, R12
+	SYSCALL
+	JMP	each
+done:
+	UNDEF
+
 // func code(which int) unsafe.Pointer
 TEXT ·code(SB),NOSPLIT,$0-16
 	MOVQ	which+0(FP), AX
@@ -119,7 +139,8 @@ DATA	·codeTable+8(SB)/8, $·brokenServer(SB)
 DATA	·codeTable+16(SB)/8, $·notifyServer(SB)
 DATA	·codeTable+24(SB)/8, $·vectorKeeper(SB)
 DATA	·codeTable+32(SB)/8, $·benchCalls(SB)
-GLOBL	·codeTable(SB), RODATA, $40
+DATA	·codeTable+40(SB)/8, $·randomServer(SB)
+GLOBL	·codeTable(SB), RODATA, $48
 
 // func machineTicks() uint64
 TEXT ·machineTicks(SB),NOSPLIT,$0-8

@@ -11,6 +11,7 @@ const (
 	codeNotify
 	codeVectors
 	codeBench
+	codeRandom
 )
 
 // code is the address of a program in asm_amd64.s.
