@@ -124,8 +124,9 @@ func RestoreSignal(f *Frame, buf []byte) Restored { return userabi.RestoreSignal
 // FPSize says how many bytes of a floating-point area RestoreFP wants.
 func FPSize(cpu *CPU, head []byte) int { return userabi.FPSize(cpu, head) }
 
-// RestoreFP takes the floating-point state out of an area (MaskFP).
-func RestoreFP(cpu *CPU, f *Frame, area []byte) { userabi.RestoreFP(cpu, f, area) }
+// RestoreFP takes the floating-point state out of an area (MaskFP); false when the
+// processor would refuse it.
+func RestoreFP(cpu *CPU, f *Frame, area []byte) bool { return userabi.RestoreFP(cpu, f, area) }
 
 // SignalStackNeed is the most a signal frame takes of a stack.
 func SignalStackNeed(cpu *CPU) int { return userabi.SignalStackNeed(cpu) }

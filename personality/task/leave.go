@@ -269,10 +269,16 @@ func SignalReturn(c *Call) Result {
 		if _, e := usermem.CopyIn(t.MM, area[isa.FPHeaderSize:n], r.FP+isa.FPHeaderSize); e != 0 {
 			return k.badFrame(t)
 		}
-		isa.RestoreFP(&k.CPU, f, area[:n])
+		if !isa.RestoreFP(&k.CPU, f, area[:n]) {
+			return k.badFrame(t)
+		}
 	}
 	t.Change(ipc.MaskFP)
 	t.SetAltStack(r.Alt, 0)
+	if r.BadSegment {
+		// The registers are restored, and the return to them faults.
+		k.Force(t, signal.Kernel(int32(unix.SIGSEGV)))
+	}
 	return NoReturn
 }
 

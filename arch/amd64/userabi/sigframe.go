@@ -152,6 +152,9 @@ type Restored struct {
 	Mask uint64
 	Alt  AltStack
 	FP   uint64 // address of the floating-point area; 0: initial state
+	// BadSegment: the code segment of the frame is not the one of programs. The
+	// return to it would raise a general-protection exception.
+	BadSegment bool
 }
 
 // Flags that a program may set in its flags register (FIX_EFLAGS of
@@ -171,6 +174,7 @@ func RestoreSignal(f *Frame, buf []byte) (out Restored) {
 	flags := get64(b[8*17:])
 	r.Flags = r.Flags&^settableFlags | flags&settableFlags
 	r.CS = userCS
+	out.BadSegment = get16(b[regSelectors:])|3 != userCS
 	if ss := get16(b[regSelectors+6:]); get64(buf[contextFlags:])&ucSS != 0 && ss&3 == 3 {
 		r.SS = uint64(ss)
 	} else {
@@ -203,16 +207,24 @@ func FPSize(cpu *CPU, head []byte) int {
 
 // RestoreFP takes the floating-point state out of the area (group MaskFP).
 // area has the length that FPSize asked for. What is not there is initial. The
-// kernel sanitises it once more.
-func RestoreFP(cpu *CPU, f *Frame, area []byte) {
+// kernel sanitises it once more. False when its header is one that XRSTOR refuses
+// (SDM 1 13.8: unknown components, or reserved bytes that are not zero).
+func RestoreFP(cpu *CPU, f *Frame, area []byte) bool {
 	x := f.XSave[:cpu.XSize]
 	clear(x[legacySize:])
 	features := uint64(featureX87 | featureSSE)
 	if size := len(area) - magic2Size; len(area) > legacySize && get32(area[size:]) == xstateMagic2 {
+		for _, c := range area[xsaveHeader+8 : xsaveHeader+headerSize] {
+			if c != 0 {
+				return false
+			}
+		}
+		if get64(area[xsaveHeader:])&^cpu.XFeatures != 0 {
+			return false
+		}
 		copy(x, area[:size])
 		wanted := get64(area[fxSoftware+8:]) & cpu.XFeatures
 		features = get64(area[xsaveHeader:]) & wanted
-		clear(x[xsaveHeader+8 : xsaveHeader+headerSize])
 	} else {
 		copy(x, area[:legacySize])
 	}
@@ -220,6 +232,7 @@ func RestoreFP(cpu *CPU, f *Frame, area []byte) {
 	clear(x[fxSoftware:legacySize])
 	put32(x[fxMXCSR:], get32(x[fxMXCSR:])&mxcsrMask)
 	put32(x[fxMXCSRMask:], 0)
+	return true
 }
 
 // SignalStackNeed is the most a signal frame takes of a stack (AT_MINSIGSTKSZ).
