@@ -33,7 +33,6 @@ TEXT ·intoRing3(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	AX, CPU(perProcessor_resumed)
 	CMPQ	Context_vectors(DI), $0
 	JEQ	general
-	MOVQ	Context_xsave(DI), AX
 	LOAD_VECTORS
 general:
 	LOAD_KEPT
@@ -102,6 +101,10 @@ TEXT ·trapStub(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	AX, REG(registers_IP)
 	MOVQ	24(SP), AX
 	MOVQ	AX, REG(registers_CS)
+	CMPQ	AX, $const_selUserCode
+	JEQ	code64
+	MOVQ	$0, LINK(Link_Gate)(DI) // the short way knows 64-bit code only
+code64:
 	MOVQ	32(SP), AX
 	MOVQ	AX, REG(registers_Flags)
 	MOVQ	40(SP), AX
@@ -112,7 +115,6 @@ TEXT ·trapStub(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	AX, Context_Address(DI)
 	MOVQ	$1, Context_slow(DI)
 	MOVQ	$1, Context_vectors(DI)
-	MOVQ	Context_xsave(DI), AX
 	SAVE_VECTORS
 	LEAVE
 

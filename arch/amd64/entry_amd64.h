@@ -28,45 +28,47 @@
 	MOVQ	DX, REG(registers_DX); \
 	MOVQ	SI, REG(registers_SI)
 
-// SAVE_VECTORS wants the XSAVE image in AX.
-#define SAVE_VECTORS \
-	MOVUPS	X0, (const_areaXMM+0)(AX); \
-	MOVUPS	X1, (const_areaXMM+16)(AX); \
-	MOVUPS	X2, (const_areaXMM+32)(AX); \
-	MOVUPS	X3, (const_areaXMM+48)(AX); \
-	MOVUPS	X4, (const_areaXMM+64)(AX); \
-	MOVUPS	X5, (const_areaXMM+80)(AX); \
-	MOVUPS	X6, (const_areaXMM+96)(AX); \
-	MOVUPS	X7, (const_areaXMM+112)(AX); \
-	MOVUPS	X8, (const_areaXMM+128)(AX); \
-	MOVUPS	X9, (const_areaXMM+144)(AX); \
-	MOVUPS	X10, (const_areaXMM+160)(AX); \
-	MOVUPS	X11, (const_areaXMM+176)(AX); \
-	MOVUPS	X12, (const_areaXMM+192)(AX); \
-	MOVUPS	X13, (const_areaXMM+208)(AX); \
-	MOVUPS	X14, (const_areaXMM+224)(AX); \
-	MOVUPS	X15, (const_areaXMM+240)(AX); \
-	STMXCSR	const_areaMXCSR(AX)
+// The XSAVE image lies behind the context.
+#define XMM(n) (const_VectorOffset+const_areaXMM+16*n)(DI)
+#define MXCSR (const_VectorOffset+const_areaMXCSR)(DI)
 
-// LOAD_VECTORS wants the XSAVE image in AX.
+#define SAVE_VECTORS \
+	MOVUPS	X0, XMM(0); \
+	MOVUPS	X1, XMM(1); \
+	MOVUPS	X2, XMM(2); \
+	MOVUPS	X3, XMM(3); \
+	MOVUPS	X4, XMM(4); \
+	MOVUPS	X5, XMM(5); \
+	MOVUPS	X6, XMM(6); \
+	MOVUPS	X7, XMM(7); \
+	MOVUPS	X8, XMM(8); \
+	MOVUPS	X9, XMM(9); \
+	MOVUPS	X10, XMM(10); \
+	MOVUPS	X11, XMM(11); \
+	MOVUPS	X12, XMM(12); \
+	MOVUPS	X13, XMM(13); \
+	MOVUPS	X14, XMM(14); \
+	MOVUPS	X15, XMM(15); \
+	STMXCSR	MXCSR
+
 #define LOAD_VECTORS \
-	MOVUPS	(const_areaXMM+0)(AX), X0; \
-	MOVUPS	(const_areaXMM+16)(AX), X1; \
-	MOVUPS	(const_areaXMM+32)(AX), X2; \
-	MOVUPS	(const_areaXMM+48)(AX), X3; \
-	MOVUPS	(const_areaXMM+64)(AX), X4; \
-	MOVUPS	(const_areaXMM+80)(AX), X5; \
-	MOVUPS	(const_areaXMM+96)(AX), X6; \
-	MOVUPS	(const_areaXMM+112)(AX), X7; \
-	MOVUPS	(const_areaXMM+128)(AX), X8; \
-	MOVUPS	(const_areaXMM+144)(AX), X9; \
-	MOVUPS	(const_areaXMM+160)(AX), X10; \
-	MOVUPS	(const_areaXMM+176)(AX), X11; \
-	MOVUPS	(const_areaXMM+192)(AX), X12; \
-	MOVUPS	(const_areaXMM+208)(AX), X13; \
-	MOVUPS	(const_areaXMM+224)(AX), X14; \
-	MOVUPS	(const_areaXMM+240)(AX), X15; \
-	LDMXCSR	const_areaMXCSR(AX)
+	MOVUPS	XMM(0), X0; \
+	MOVUPS	XMM(1), X1; \
+	MOVUPS	XMM(2), X2; \
+	MOVUPS	XMM(3), X3; \
+	MOVUPS	XMM(4), X4; \
+	MOVUPS	XMM(5), X5; \
+	MOVUPS	XMM(6), X6; \
+	MOVUPS	XMM(7), X7; \
+	MOVUPS	XMM(8), X8; \
+	MOVUPS	XMM(9), X9; \
+	MOVUPS	XMM(10), X10; \
+	MOVUPS	XMM(11), X11; \
+	MOVUPS	XMM(12), X12; \
+	MOVUPS	XMM(13), X13; \
+	MOVUPS	XMM(14), X14; \
+	MOVUPS	XMM(15), X15; \
+	LDMXCSR	MXCSR
 
 // LOAD_KEPT loads the registers that a kernel call keeps, but the stack pointer.
 #define LOAD_KEPT \

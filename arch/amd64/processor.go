@@ -52,6 +52,7 @@ func Resume(c *Context) {
 	}
 	if processor.watched != nil || c.watched {
 		c.watch()
+		processor.hold = 1 // a reply must come here, too
 	}
 	enter(c)
 }

@@ -14,9 +14,9 @@
 #define EVENT(f) f(R11)
 #define FRAME(r) (const_frameRegs+r)(R11)
 
-// NANOSECONDS turns the ticks in AX into ns in DX; CX holds the multiplier.
+// NANOSECONDS turns the ticks in AX into ns in DX; R9 holds the multiplier.
 #define NANOSECONDS \
-	MULQ	CX; \
+	MULQ	R9; \
 	SHLQ	$32, DX; \
 	SHRQ	$32, AX; \
 	ORQ	AX, DX
@@ -28,65 +28,57 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	CPU(perProcessor_current), DI
 	MOVQ	CX, REG(registers_IP)
 	MOVQ	R11, REG(registers_Flags)
-	CMPQ	AX, $const_callReplyWait
-	JEQ	reply
-save:
+	CMPQ	Context_program(DI), $0
+	JEQ	server
 	SAVE_GENERAL
 	MOVQ	AX, REG(registers_OrigAX)
 	MOVQ	SP, REG(registers_SP)
-	MOVQ	CPU(perProcessor_scratch), AX
-	MOVQ	AX, REG(registers_DI)
-	MOVQ	$const_selUserCode, REG(registers_CS)
-	MOVQ	$const_selUserData, REG(registers_SS)
-	MOVQ	$const_TrapSyscall, Context_Trap(DI)
+	MOVQ	CPU(perProcessor_scratch), CX
+	MOVQ	CX, REG(registers_DI)
 	ANDQ	$(const_flagTF|const_flagRF), R11 // SYSRET would trap in the wrong place
 	MOVQ	R11, Context_slow(DI)
-	MOVQ	Context_program(DI), BX
-	MOVQ	BX, Context_vectors(DI)
-	TESTQ	BX, BX
-	JEQ	long
-	MOVQ	Context_xsave(DI), AX
+	MOVQ	$1, Context_vectors(DI)
 	SAVE_VECTORS
 
 	// Does a server wait that SYSRET can return to?
-	MOVQ	LINK(Link_Gate)(DI), SI
-	TESTQ	SI, SI
+	MOVQ	LINK(Link_Gate)(DI), R11
+	TESTQ	R11, R11
 	JEQ	long
-	MOVQ	Gate_Waiter(SI), BX
-	TESTQ	BX, BX
+	MOVQ	Gate_Waiter(R11), CX
+	TESTQ	CX, CX
 	JEQ	long
-	CMPQ	Context_slow(BX), $0
+	CMPQ	Context_slow(CX), $0
+	JNE	long
+	CMPQ	CPU(perProcessor_watched), $0 // breakpoints would hit the server
 	JNE	long
 
-	// The frame. RAX, RBX, RSI, RDI and R11 are in the context only by now.
+	// The frame. RDI, RCX and R11 are in the context only by now. The server is in RCX
+	// from here on.
 	MOVQ	LINK(Link_Frame)(DI), R11
 	MOVQ	R15, FRAME(registers_R15)
 	MOVQ	R14, FRAME(registers_R14)
 	MOVQ	R13, FRAME(registers_R13)
 	MOVQ	R12, FRAME(registers_R12)
 	MOVQ	BP, FRAME(registers_BP)
+	MOVQ	BX, FRAME(registers_BX)
 	MOVQ	R10, FRAME(registers_R10)
 	MOVQ	R9, FRAME(registers_R9)
 	MOVQ	R8, FRAME(registers_R8)
-	MOVQ	CX, FRAME(registers_CX)
-	MOVQ	CX, FRAME(registers_IP)
-	MOVQ	DX, FRAME(registers_DX)
-	MOVQ	SP, FRAME(registers_SP)
-	MOVQ	REG(registers_BX), AX
-	MOVQ	AX, FRAME(registers_BX)
-	MOVQ	REG(registers_SI), AX
-	MOVQ	AX, FRAME(registers_SI)
-	MOVQ	REG(registers_DI), AX
-	MOVQ	AX, FRAME(registers_DI)
-	MOVQ	REG(registers_AX), AX
 	MOVQ	AX, FRAME(registers_AX)
 	MOVQ	AX, FRAME(registers_OrigAX)
-	MOVQ	REG(registers_Flags), AX
-	MOVQ	AX, FRAME(registers_R11)
-	MOVQ	AX, FRAME(registers_Flags)
+	MOVQ	DX, FRAME(registers_DX)
+	MOVQ	SI, FRAME(registers_SI)
+	MOVQ	SP, FRAME(registers_SP)
+	MOVQ	REG(registers_DI), BX
+	MOVQ	BX, FRAME(registers_DI)
+	MOVQ	REG(registers_IP), BX
+	MOVQ	BX, FRAME(registers_CX)
+	MOVQ	BX, FRAME(registers_IP)
+	MOVQ	REG(registers_Flags), BX
+	MOVQ	BX, FRAME(registers_R11)
+	MOVQ	BX, FRAME(registers_Flags)
 	MOVQ	$const_selUserCode, FRAME(registers_CS)
 	MOVQ	$const_selUserData, FRAME(registers_SS)
-	MOVQ	BX, R9 // the server
 	RDFSBASE_BX
 	MOVQ	BX, REG(registers_FSBase)
 	MOVQ	BX, FRAME(registers_FSBase)
@@ -103,7 +95,7 @@ save:
 	ADDQ	LINK(Link_User)(DI), BX
 	MOVQ	BX, LINK(Link_User)(DI)
 	SUBQ	TIME(Clock_Start), AX
-	MOVQ	TIME(Clock_Mult), CX
+	MOVQ	TIME(Clock_Mult), R9
 	NANOSECONDS
 	MOVQ	DX, EVENT(header_Time)
 	MOVQ	DX, R10
@@ -119,21 +111,22 @@ save:
 	MOVQ	LINK(Link_GateBadge)(DI), DX
 	MOVQ	DX, LINK(Link_Badge)(DI)
 	MOVQ	DX, EVENT(header_Badge)
+	MOVQ	LINK(Link_Name)(DI), SI
+	MOVQ	SI, EVENT(header_Thread)
 	MOVQ	$const_kindSyscall, EVENT(header_Kind) // vector and flags are 0
 	MOVQ	$const_kindSyscall, LINK(Link_Kind)(DI)
 	MOVQ	$const_StateDelivered, LINK(Link_State)(DI)
-	MOVQ	SI, LINK(Link_At)(DI)
-	MOVQ	DI, Gate_Last(SI)
-	MOVQ	$0, Gate_Waiter(SI)
-	MOVQ	LINK(Link_Name)(DI), SI
-	MOVQ	SI, EVENT(header_Thread)
+	MOVQ	LINK(Link_Gate)(DI), BX
+	MOVQ	BX, LINK(Link_At)(DI)
+	MOVQ	DI, Gate_Last(BX)
+	MOVQ	$0, Gate_Waiter(BX)
 
-	// The server: what it kept, and the results of its wait.
+	// The server: what it kept, and the results of its wait. R9 and R10 hold nothing
+	// that it may not know.
 	INCQ	CPU(perProcessor_short)
-	MOVQ	R9, DI
+	MOVQ	CX, DI
 	MOVQ	DI, CPU(perProcessor_current)
 	MOVQ	$const_StateReady, LINK(Link_State)(DI)
-	MOVQ	$0, LINK(Link_At)(DI)
 	LDMXCSR	·kernelMXCSR(SB)
 	LOAD_SPACE(loaded)
 	MOVQ	REG(registers_FSBase), AX
@@ -143,44 +136,38 @@ save:
 	MOVQ	REG(registers_Flags), R11
 	MOVQ	REG(registers_SP), SP
 	MOVQ	R10, DI
-	XORL	R9, R9
-	XORL	R10, R10
 	MOVL	$const_kindSyscall, AX
 	SYSRETQ64
 
 	// A reply of a server: to the event that was delivered last, plain, with the result
 	// or nothing taken from the frame, nothing else to receive or to run? Until that
 	// is sure only RCX and R11, which SYSCALL has destroyed, are used.
-reply:
-	CMPQ	Context_program(DI), $0
-	JNE	refused
-	TESTQ	$(const_flagTF|const_flagRF), R11
-	JNE	refused
+server:
+	CMPQ	AX, $const_callReplyWait
+	JNE	call
 	MOVQ	LINK(Link_WaitGate)(DI), R11
 	TESTQ	R11, R11
-	JEQ	refused
+	JEQ	call
 	MOVQ	CPU(perProcessor_scratch), CX
 	CMPQ	CX, LINK(Link_WaitHandle)(DI)
-	JNE	refused
+	JNE	call
 	TESTQ	$~const_plainResult, R10
-	JNE	refused
+	JNE	call
 	CMPQ	Gate_Owner(R11), DI
-	JNE	refused
+	JNE	call
 	CMPQ	Gate_Busy(R11), $0
-	JNE	refused
+	JNE	call
 	MOVQ	Gate_Last(R11), CX
 	TESTQ	CX, CX
-	JEQ	refused
+	JEQ	call
 	CMPQ	SI, LINK(Link_Name)(CX)
-	JNE	refused
+	JNE	call
 	CMPQ	DX, LINK(Link_Sequence)(CX)
-	JNE	refused
+	JNE	call
 	CMPQ	CPU(perProcessor_hold), $0
-	JNE	refused
+	JNE	call
 	CMPQ	CX, CPU(perProcessor_owner)
-	JNE	refused
-	CMPQ	CPU(perProcessor_watched), $0
-	JNE	refused
+	JNE	call
 	// What the server keeps; the results of its wait will be the rest.
 	MOVQ	R15, REG(registers_R15)
 	MOVQ	R14, REG(registers_R14)
@@ -189,16 +176,13 @@ reply:
 	MOVQ	BP, REG(registers_BP)
 	MOVQ	BX, REG(registers_BX)
 	MOVQ	SP, REG(registers_SP)
-	MOVQ	$0, Context_slow(DI)
-	MOVQ	$0, Context_vectors(DI)
-	INCQ	CPU(perProcessor_short)
+	MOVQ	$0, Context_slow(DI) // a step of its own only hits itself
 	MOVQ	$0, Gate_Last(R11)
 	MOVQ	DI, Gate_Waiter(R11)
 	MOVQ	$const_StateWaiting, LINK(Link_State)(DI)
 	MOVQ	R11, LINK(Link_At)(DI)
 	MOVQ	CX, DI
 	MOVQ	$const_StateReady, LINK(Link_State)(DI)
-	MOVQ	$0, LINK(Link_At)(DI)
 	TESTQ	R10, R10
 	JEQ	go
 	MOVQ	LINK(Link_Frame)(DI), R11
@@ -206,10 +190,23 @@ reply:
 	MOVQ	AX, REG(registers_AX)
 go:
 	JMP	·intoRing3(SB)
-refused:
-	MOVQ	REG(registers_IP), CX
-	MOVQ	REG(registers_Flags), R11
-	JMP	save
 
+	// Any other call of a server.
+call:
+	SAVE_GENERAL
+	MOVQ	SP, REG(registers_SP)
+	MOVQ	CPU(perProcessor_scratch), CX
+	MOVQ	CX, REG(registers_DI)
+	MOVQ	REG(registers_Flags), R11
+	ANDQ	$(const_flagTF|const_flagRF), R11
+	MOVQ	R11, Context_slow(DI)
+	MOVQ	$0, Context_vectors(DI)
 long:
+	MOVQ	REG(registers_IP), CX // RCX and R11 as SYSCALL left them
+	MOVQ	CX, REG(registers_CX)
+	MOVQ	REG(registers_Flags), CX
+	MOVQ	CX, REG(registers_R11)
+	MOVQ	$const_selUserCode, REG(registers_CS)
+	MOVQ	$const_selUserData, REG(registers_SS)
+	MOVQ	$const_TrapSyscall, Context_Trap(DI)
 	LEAVE

@@ -32,11 +32,11 @@ var boots = []struct {
 
 // leastCases is how many cases the guest has at least: a guest that stops early is
 // not a success.
-const leastCases = 42
+const leastCases = 43
 
 // roundTripLimit is the most instructions that program -> kernel -> server -> kernel ->
 // program may take, the server's transport included.
-const roundTripLimit = 400
+const roundTripLimit = 380
 
 func TestKernel(t *testing.T) {
 	readSources(t)

@@ -22,6 +22,7 @@ var trapCases = []testCase{
 	{"a single step is reported", singleStep},
 	{"a step over a system call is reported after it", stepSystemCall},
 	{"hardware breakpoints and watchpoints", breakpoints},
+	{"a program's watchpoint does not see its server", watchedServer},
 	{"selectors and bases belong to the thread", selectors},
 	{"a thread moves to another space", moveSpace},
 }
@@ -504,6 +505,29 @@ func breakpoints(g *guest) error {
 	}
 	_, err = p.exception(3)
 	return err
+}
+
+// watchedServer: breakpoints compare addresses of any space, so the server's stores to
+// its own message buffer would hit the program's watchpoint.
+func watchedServer(g *guest) error {
+	p, err := g.newProgram(callForever)
+	if err != nil {
+		return err
+	}
+	p.frame.Debug = frame.Debug{DR0: ipc.BufferAddress, DR7: 1 | 1<<16}
+	if err := g.t.ThreadStart(p.thread, everything|ipc.MaskDebug, 0, 0); err != nil {
+		return err
+	}
+	for i := range 50 {
+		if _, err := p.expect(ipc.EventSyscall); err != nil {
+			return err
+		}
+		g.t.Buffer()[0] = byte(i)
+		if err := p.reply(ipc.ActionResume, ipc.MaskResult); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func selectors(g *guest) error {
