@@ -166,7 +166,9 @@ func TestJobControl(t *testing.T) {
 	c.line("kill %1; wait; echo done")
 	c.expect("done\r\n")
 	c.expect("# ")
-	c.line("cat")
+	c.line("echo go; cat")
+	c.expect("go\r\n")
+	time.Sleep(300 * time.Millisecond) // cat is there when its input comes
 	c.write("typed\r")
 	c.expect("typed\r\ntyped\r\n") // the echo, then cat
 	c.write("\x03")
@@ -176,6 +178,7 @@ func TestJobControl(t *testing.T) {
 	c.expect("130\r\n")
 	c.expect("# ")
 	c.line("sleep 50")
+	time.Sleep(300 * time.Millisecond) // it is in the foreground
 	c.write("\x1a")
 	c.expect("^Z")
 	c.expect("Stopped")
@@ -183,6 +186,8 @@ func TestJobControl(t *testing.T) {
 	c.line("jobs")
 	c.expect("sleep 50")
 	c.line("fg")
+	c.expect("sleep 50")
+	time.Sleep(300 * time.Millisecond)
 	c.write("\x03")
 	c.expect("# ")
 	c.write("\x04") // end of input ends the shell
@@ -193,8 +198,9 @@ func TestEditorOnATerminal(t *testing.T) {
 	c := sit(t)
 	c.expect("# ")
 	c.line("vi /tmp/f")
-	c.expect("/tmp/f")
+	c.expect("- /tmp/f")
 	c.write("ihello\x1b")
+	c.expect("[Modified]")
 	c.write("\x1a")
 	c.expect("Stopped")
 	c.expect("# ")
