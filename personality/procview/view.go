@@ -11,6 +11,7 @@ import (
 	"starling/arch/isa"
 	"starling/ipc"
 	"starling/personality/mm"
+	"starling/personality/syscalls"
 	"starling/personality/task"
 	"starling/personality/tty"
 	"starling/personality/vfs"
@@ -267,6 +268,7 @@ func (v *View) System() procfs.System {
 		Uptime: k.Now(), Boot: k.WallNow() - k.Now(), Forks: k.Forks(), LastPID: k.LastPID(),
 		Load:     [3]uint64{k.Clock.Load1, k.Clock.Load5, k.Clock.Load15},
 		Hostname: k.Hostname, Domainname: k.Domainname, CommandLine: v.CommandLine, Processor: v.Processor,
+		Release: syscalls.Release, Version: syscalls.Version,
 		PIDMax: task.PIDMax, ThreadsMax: int32(k.FrameSlots), Terminals: v.Terminals.Pairs(),
 		Switches: k.Switches(),
 	}

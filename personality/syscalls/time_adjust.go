@@ -47,16 +47,16 @@ func adjtimex(c *task.Call) task.Result { return adjust(c, c.Args[0]) }
 
 func clockAdjtime(c *task.Call) task.Result {
 	id := int32(c.Args[0])
-	if id != unix.CLOCK_REALTIME {
-		if _, _, cpu, _ := cpuClock(c, id, false); cpu {
-			return fail(unix.EOPNOTSUPP)
-		}
-		if _, e := c.K.Clock.Read(id); e != 0 {
-			return fail(e)
-		}
+	if id == unix.CLOCK_REALTIME {
+		return adjust(c, c.Args[1])
+	}
+	if _, _, cpu, _ := cpuClock(c, id, false); cpu || alarmClock(id) {
 		return fail(unix.EOPNOTSUPP)
 	}
-	return adjust(c, c.Args[1])
+	if _, e := c.K.Clock.Read(id); e != 0 {
+		return fail(e)
+	}
+	return fail(unix.EOPNOTSUPP)
 }
 
 func adjust(c *task.Call, va uint64) task.Result {

@@ -93,6 +93,9 @@ func setWall(c *task.Call, value int64) unix.Errno {
 func cpuClock(c *task.Call, id int32, reading bool) (k clock.CPU, target int32, cpu bool, e unix.Errno) {
 	k, cpu = clock.ParseCPU(id, c.T.Proc.Pid, c.T.Tid)
 	if !cpu {
+		if id < 0 && !descriptorClock(id) {
+			return k, 0, true, unix.EINVAL // of a kind that CPU clocks do not have
+		}
 		return k, 0, false, 0
 	}
 	if k.Thread {
@@ -109,6 +112,15 @@ func cpuClock(c *task.Call, id int32, reading bool) (k clock.CPU, target int32, 
 		return k, 0, true, unix.EINVAL
 	}
 	return k, k.ID, true, 0
+}
+
+// descriptorClock reports whether id names a clock by a descriptor (CLOCKFD): there are no
+// files that are clocks.
+func descriptorClock(id int32) bool { return id < 0 && id&7 == 3 }
+
+// alarmClock reports whether id is a clock that could wake the machine up.
+func alarmClock(id int32) bool {
+	return id == unix.CLOCK_REALTIME_ALARM || id == unix.CLOCK_BOOTTIME_ALARM
 }
 
 // readClock reads any clock.
@@ -150,15 +162,17 @@ func clockGetres(c *task.Call) task.Result {
 
 func clockSettime(c *task.Call) task.Result {
 	id := int32(c.Args[0])
+	if id > 0 {
+		return fail(unix.EINVAL) // no other fixed clock can be set
+	}
 	_, _, cpu, known := cpuClock(c, id, false)
-	if !cpu && id != unix.CLOCK_REALTIME {
-		return fail(unix.EINVAL)
-	}
 	value, e := getTimespec(c, c.Args[1])
-	if e == unix.EFAULT {
+	switch {
+	case e == unix.EFAULT:
 		return fail(e)
-	}
-	if cpu {
+	case descriptorClock(id):
+		return fail(unix.EINVAL)
+	case cpu:
 		// A CPU clock cannot be set (posix_cpu_clock_set).
 		if known == 0 {
 			known = unix.EPERM

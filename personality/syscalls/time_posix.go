@@ -24,6 +24,9 @@ func timerCreate(c *task.Call) task.Result {
 		Clock: int32(c.Args[0]), Notify: clock.SigevSignal, Signal: int32(unix.SIGALRM), SelfValue: true,
 	}
 	k, target, cpu, known := cpuClock(c, s.Clock, false)
+	if descriptorClock(s.Clock) {
+		return fail(unix.EOPNOTSUPP)
+	}
 	if !cpu {
 		if _, _, e := c.K.Clock.Base(s.Clock); e != 0 {
 			return fail(e)

@@ -39,13 +39,20 @@ func clockNanosleep(c *task.Call) task.Result {
 	k, target, cpu, known := cpuClock(c, id, false)
 	var offset int64
 	var wall bool
-	if !cpu {
+	switch {
+	case id == unix.CLOCK_THREAD_CPUTIME_ID, descriptorClock(id):
+		return fail(unix.EOPNOTSUPP)
+	case alarmClock(id):
+		// It knows how to sleep, but has no device: the time is looked at first.
+		if _, e := getTimespec(c, c.Args[2]); e != 0 {
+			return fail(e)
+		}
+		return fail(unix.EOPNOTSUPP)
+	case !cpu:
 		var e unix.Errno
 		if offset, wall, e = c.K.Clock.Base(id); e != 0 {
 			return fail(e)
 		}
-	} else if id == unix.CLOCK_THREAD_CPUTIME_ID {
-		return fail(unix.EOPNOTSUPP)
 	}
 	if !c.Again {
 		ns, e := getTimespec(c, c.Args[2])

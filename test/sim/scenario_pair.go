@@ -186,6 +186,8 @@ var pairScenarios = []Scenario{
 			text, _ := read(p, r, 50)
 			check(p, "through proc", text == "through proc")
 			check(p, "fdinfo", strings.HasPrefix(contents(p, fmt.Sprintf("/proc/self/fdinfo/%d", r)), "pos:\t0\nflags:\t0"))
+			counter := uint64(ok(p, "eventfd2", p.Syscall(unix.SYS_EVENTFD2, 5, 0)))
+			check(p, "fdinfo of an eventfd", strings.Contains(contents(p, fmt.Sprintf("/proc/self/fdinfo/%d", counter)), "eventfd-count:                5\n"))
 			want(p, "no descriptor", open(p, "/proc/self/fd/77", 0, 0), fails(unix.ENOENT))
 
 			fd := uint64(ok(p, "comm", open(p, "/proc/self/comm", unix.O_WRONLY, 0)))

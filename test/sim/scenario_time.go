@@ -51,7 +51,7 @@ var timeScenarios = []Scenario{
 			}
 			want(p, "fault", p.Syscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_REALTIME, 1), fails(unix.EFAULT))
 			want(p, "set the monotonic clock", p.Syscall(unix.SYS_CLOCK_SETTIME, unix.CLOCK_MONOTONIC, span(p, 1)), fails(unix.EINVAL))
-			want(p, "set a CPU clock", p.Syscall(unix.SYS_CLOCK_SETTIME, unix.CLOCK_PROCESS_CPUTIME_ID, span(p, 1)), fails(unix.EPERM))
+			want(p, "set a CPU clock", p.Syscall(unix.SYS_CLOCK_SETTIME, ^uint64(5), span(p, 1)), fails(unix.EPERM))
 			wall := clock(p, unix.CLOCK_REALTIME)
 			want(p, "set the clock", p.Syscall(unix.SYS_CLOCK_SETTIME, unix.CLOCK_REALTIME, span(p, uint64(wall)+7e9)), 0)
 			d := clock(p, unix.CLOCK_REALTIME) - wall
@@ -61,6 +61,8 @@ var timeScenarios = []Scenario{
 			check(p, "gettimeofday agrees", d >= 7e9 && d < 7.1e9)
 			p.Print(1, "done\n")
 		}},
+
+	{Name: "errors of every clock", Output: "done\n", Main: errorsOfClocks},
 
 	{Name: "a sleep until a date follows the clock", Output: "awake\n",
 		Main: func(p *kernel.Prog) {
@@ -179,4 +181,52 @@ var timeScenarios = []Scenario{
 			want(p, "over", p.Syscall(unix.SYS_ALARM, 0), 0)
 			p.Print(1, "done\n")
 		}},
+}
+
+// clockErrors is what Linux answers for every clock id, run on Linux: clock_gettime,
+// clock_getres, clock_nanosleep of a bad time, timer_create, clock_settime of a bad time and
+// of a bad pointer, clock_adjtime.
+var clockErrors = []struct {
+	id     int64
+	errors [7]unix.Errno
+}{
+	{0, [7]unix.Errno{0, 0, unix.EINVAL, 0, unix.EINVAL, unix.EFAULT, 0}},
+	{1, [7]unix.Errno{0, 0, unix.EINVAL, 0, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP}},
+	{2, [7]unix.Errno{0, 0, unix.EINVAL, 0, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP}},
+	{3, [7]unix.Errno{0, 0, unix.EOPNOTSUPP, 0, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP}},
+	{4, [7]unix.Errno{0, 0, unix.EOPNOTSUPP, unix.EOPNOTSUPP, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP}},
+	{5, [7]unix.Errno{0, 0, unix.EOPNOTSUPP, unix.EOPNOTSUPP, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP}},
+	{6, [7]unix.Errno{0, 0, unix.EOPNOTSUPP, unix.EOPNOTSUPP, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP}},
+	{7, [7]unix.Errno{0, 0, unix.EINVAL, 0, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP}},
+	{8, [7]unix.Errno{unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP}},
+	{9, [7]unix.Errno{unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP}},
+	{10, [7]unix.Errno{unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EINVAL}},
+	{11, [7]unix.Errno{0, 0, unix.EINVAL, 0, unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP}},
+	{12, [7]unix.Errno{unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EINVAL}},
+	{-1, [7]unix.Errno{unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EINVAL, unix.EFAULT, unix.EOPNOTSUPP}},
+	{-2, [7]unix.Errno{0, 0, unix.EINVAL, 0, unix.EPERM, unix.EFAULT, unix.EOPNOTSUPP}},
+	{-6, [7]unix.Errno{0, 0, unix.EINVAL, 0, unix.EPERM, unix.EFAULT, unix.EOPNOTSUPP}},
+	{-3, [7]unix.Errno{0, 0, unix.EINVAL, 0, unix.EPERM, unix.EFAULT, unix.EOPNOTSUPP}},
+	{-5, [7]unix.Errno{unix.EINVAL, unix.EINVAL, unix.EOPNOTSUPP, unix.EOPNOTSUPP, unix.EINVAL, unix.EFAULT, unix.EINVAL}},
+	{-7, [7]unix.Errno{0, 0, unix.EINVAL, 0, unix.EPERM, unix.EFAULT, unix.EOPNOTSUPP}},
+}
+
+func errorsOfClocks(p *kernel.Prog) {
+	at, bad, timex := p.Alloc(16), p.Alloc(16), p.Alloc(256)
+	p.Store64(bad+8, 2e9)
+	for _, row := range clockErrors {
+		id := uint64(row.id)
+		for i, got := range []int64{
+			p.Syscall(unix.SYS_CLOCK_GETTIME, id, at),
+			p.Syscall(unix.SYS_CLOCK_GETRES, id, at),
+			p.Syscall(unix.SYS_CLOCK_NANOSLEEP, id, 0, bad, 0),
+			p.Syscall(unix.SYS_TIMER_CREATE, id, 0, at),
+			p.Syscall(unix.SYS_CLOCK_SETTIME, id, bad),
+			p.Syscall(unix.SYS_CLOCK_SETTIME, id, 0),
+			p.Syscall(unix.SYS_CLOCK_ADJTIME, id, timex),
+		} {
+			want(p, fmt.Sprintf("clock %d call %d", row.id, i), min(got, 0), fails(row.errors[i]))
+		}
+	}
+	p.Print(1, "done\n")
 }

@@ -8,8 +8,8 @@ import (
 	"starling/personality/vfs"
 )
 
-// Describer is an open file that has more to say in fdinfo: eventfd, epoll, signalfd,
-// timerfd, pidfd.
+// Describer is what operations of open files implement that have more to say in fdinfo:
+// eventfd, epoll, signalfd, timerfd.
 type Describer interface {
 	// Describe appends its lines.
 	Describe(f *vfs.File, b []byte) []byte
@@ -28,6 +28,9 @@ func showFDInfo(r *request) ([]byte, unix.Errno) {
 	b := fmt.Appendf(nil, "pos:\t%d\nflags:\t0%o\nmnt_id:\t%d\nino:\t%d\n", f.Pos, flags, f.Mnt.Number, f.Inode.Ino)
 	if d, ok := f.Ops.(Describer); ok {
 		b = d.Describe(f, b)
+	}
+	if f.Kind == vfs.KindPidFD {
+		b = fmt.Appendf(b, "Pid:\t%d\nNSpid:\t%d\n", int32(f.Key0), int32(f.Key0))
 	}
 	return b, 0
 }

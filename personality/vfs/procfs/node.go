@@ -115,9 +115,15 @@ func (fs *FS) inode(n node) *vfs.Inode {
 			}
 		}
 	}
+	if n.e == fdLink {
+		in.Size, in.Mode = fdLinkSize, unix.S_IFLNK|n.linkMode()
+	}
 	n.own(in)
 	return in
 }
+
+// fdLinkSize is what stat(2) shows of the links below fd.
+const fdLinkSize = 64
 
 // inodeNumber is the same whenever a file is looked up: FNV-1a over all that names it.
 func inodeNumber(n *node) uint64 {

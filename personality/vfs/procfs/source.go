@@ -118,6 +118,7 @@ type System struct {
 	OpenFiles, Inodes    uint64
 	Hostname, Domainname string
 	CommandLine          string
+	Release, Version     string // of Linux, as uname(2) tells
 	Processor            string // text of cpuinfo
 	PIDMax, ThreadsMax   int32
 	Faults               uint64

@@ -27,7 +27,9 @@ var sysctl = []*entry{
 		dir("epoll", value("max_user_watches", 1<<20)),
 	)...),
 	dir("kernel", sorted(
-		constant("ostype", SystemName+"\n"), constant("osrelease", Release+"\n"), constant("version", Version+"\n"),
+		constant("ostype", systemName+"\n"),
+		file("osrelease", func(r *request) ([]byte, unix.Errno) { return []byte(r.fs.source.System().Release + "\n"), 0 }),
+		file("version", func(r *request) ([]byte, unix.Errno) { return []byte(r.fs.source.System().Version + "\n"), 0 }),
 		&entry{name: "hostname", mode: unix.S_IFREG | 0644, show: showHostname(false), store: storeHostname(false)},
 		&entry{name: "domainname", mode: unix.S_IFREG | 0644, show: showHostname(true), store: storeHostname(true)},
 		file("pid_max", func(r *request) ([]byte, unix.Errno) {

@@ -10,13 +10,8 @@ import (
 	"starling/personality/vfs"
 )
 
-// Release is uname(2)'s: the version of Linux whose behaviour programs get.
-const (
-	SystemName = "Linux"
-	Release    = "6.1.0-starling"
-	// Version is of the form that Linux has: number of the build, options, date.
-	Version = "#1 SMP PREEMPT_DYNAMIC Starling 6.1"
-)
+// systemName is what uname(2) calls the system.
+const systemName = "Linux"
 
 // rootTree is /proc but for the processes.
 var rootTree = &entry{mode: unix.S_IFDIR | 0555}
@@ -48,8 +43,9 @@ func init() {
 		file("stat", showSystemStat),
 		constant("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
 		file("uptime", showUptime),
-		file("version", func(*request) ([]byte, unix.Errno) {
-			return []byte(SystemName + " version " + Release + " (starling) " + Version + "\n"), 0
+		file("version", func(r *request) ([]byte, unix.Errno) {
+			s := r.fs.source.System()
+			return []byte(systemName + " version " + s.Release + " (starling) " + s.Version + "\n"), 0
 		}),
 		file("vmstat", showVMStat),
 		dir("sys", sysctl...),
