@@ -10,15 +10,15 @@ import (
 
 // books is what there is of everything that can leak.
 type books struct {
-	Frames, Tables, Regions       uint64
-	Kernel                        uint64 // pages the kernel has left, or may still be granted
+	Pages                         uint64 // free, as frames, for tables, or in the kernel
+	Regions                       uint64
 	Threads, LinuxCaps, PagerCaps int
 }
 
 // books reads the pager's published header and the kernel's counters.
 func (m *Machine) books(c *client.Client) books {
 	h := c.Stats()
-	return books{h.FramesFree, h.TablesFree, h.RegionsFree, h.GrantsFree + m.Kernel.KernelFree(),
+	return books{h.FramesFree + h.TablesFree + m.Kernel.KernelFree(), h.RegionsFree,
 		m.Kernel.Threads(), m.linux.Capabilities(), m.pager.Capabilities()}
 }
 
