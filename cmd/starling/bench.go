@@ -77,7 +77,7 @@ func runBench(o *options, names []string, linux, asJSON bool) error {
 	}
 	if linux {
 		if err := measureLinux(s, o, program, cases, report); err != nil {
-			return fmt.Errorf("Linux: %w", err)
+			return fmt.Errorf("measuring Linux: %w", err)
 		}
 	}
 	report.Judge()
