@@ -39,7 +39,7 @@ func TestBusybox(t *testing.T) {
 	root := t.TempDir()
 	busyboxRoot(t, root, src)
 
-	script := "cd /bb/testsuite && export PATH=/bin:/sbin:/usr/bin:/usr/sbin SKIP_KNOWN_BUGS=1\n" +
+	script := "cd /bb/testsuite && export PATH=/bin:/sbin:/usr/bin:/usr/sbin SKIP_KNOWN_BUGS=1 LC_ALL=C.UTF-8\n" +
 		"for a in $(busybox --list); do case $a in " + strings.Join(computing, "|") + ") ;; *)\n" +
 		"if [ -d $a -o -e $a.tests ]; then ./runtest $a; fi;; esac; done </dev/null"
 
