@@ -2,6 +2,7 @@ package sim
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +124,9 @@ func Boot(t testing.TB, o Options) *Machine {
 	m.pager = k.Server("pager")
 	m.root = k.Server("root")
 	m.root.SetPriority(0)
+	if os.Getenv("SIM_TRACE") != "" {
+		k.Tap(func(msg kernel.Message) { t.Log(msg) })
+	}
 	m.up, _ = m.root.EndpointCreate()
 	m.root.Serve(m.up, kernel.HandlerFunc(m.notified))
 	return m

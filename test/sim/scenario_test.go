@@ -14,7 +14,7 @@ func each(t *testing.T, f func(t *testing.T, s *Scenario)) {
 	}
 }
 
-func TestScenariosPlain(t *testing.T) {
+func TestScenarios(t *testing.T) {
 	each(t, func(t *testing.T, s *Scenario) { s.Run(s.Boot(t, Options{})) })
 }
 
