@@ -78,7 +78,7 @@ func readAll(t *testing.T, w *world, side *TTY, n int) ([]byte, unix.Errno) {
 	buf := make([]byte, n)
 	var io usermem.IO
 	io.InitBytes(buf)
-	k, e := side.read(w.context(nil), &io)
+	k, e := side.read(w.context(nil), nil, &io)
 	return buf[:k], e
 }
 

@@ -18,7 +18,7 @@ func terminal(f *vfs.File) *TTY { return f.Private.(*TTY) }
 
 // Read implements vfs.FileOps.
 func (file) Read(c *vfs.Context, f *vfs.File, io *usermem.IO, _ int64) (int, unix.Errno) {
-	return terminal(f).read(c, io)
+	return terminal(f).read(c, f, io)
 }
 
 // Write implements vfs.FileOps.

@@ -11,7 +11,7 @@ import (
 const tenth = 100_000_000
 
 // read is read(2) on a terminal that is not hung up.
-func (t *TTY) read(c *vfs.Context, io *usermem.IO) (int, unix.Errno) {
+func (t *TTY) read(c *vfs.Context, f *vfs.File, io *usermem.IO) (int, unix.Errno) {
 	if t.Kind != Master {
 		if e := t.check(c, unix.SIGTTIN); e != 0 {
 			return 0, e
@@ -35,7 +35,7 @@ func (t *TTY) read(c *vfs.Context, io *usermem.IO) (int, unix.Errno) {
 		}
 		return t.readLine(io, want)
 	}
-	return t.readRaw(c, io, want)
+	return t.readRaw(c, io, want, c.NonBlock || f != nil && f.NonBlock())
 }
 
 // nothing is the answer when there is no input: the end when none can come.
@@ -83,8 +83,9 @@ func (t *TTY) readLine(io *usermem.IO, want uint64) (int, unix.Errno) {
 }
 
 // readRaw is the four cases of MIN and TIME (termios(3)). Nothing is taken before
-// the call can end, so that a call that runs again finds all of it.
-func (t *TTY) readRaw(c *vfs.Context, io *usermem.IO, want uint64) (int, unix.Errno) {
+// the call can end, so that a call that runs again finds all of it. A call that must
+// not wait gets what there is.
+func (t *TTY) readRaw(c *vfs.Context, io *usermem.IO, want uint64, hurry bool) (int, unix.Errno) {
 	least, time := uint64(t.Cc[unix.VMIN]), int64(t.Cc[unix.VTIME])*tenth
 	have := uint64(t.Committed)
 	head := uint64(0)
@@ -103,7 +104,7 @@ func (t *TTY) readRaw(c *vfs.Context, io *usermem.IO, want uint64) (int, unix.Er
 	case have == 0:
 		c.Deadline = 0
 		return 0, unix.EAGAIN
-	case head+have < min(least, want) && !t.PeerClosed && !t.InputEnded:
+	case head+have < min(least, want) && !hurry && !t.PeerClosed && !t.InputEnded:
 		if time == 0 {
 			return 0, unix.EAGAIN
 		}
