@@ -21,7 +21,11 @@ const (
 	MessageNotify                     // bits to an endpoint
 )
 
-var messageNames = [...]string{"event", "handled", "reply", "call", "answer", "notify"}
+var (
+	messageNames = [...]string{"event", "handled", "reply", "call", "answer", "notify"}
+	eventNames   = [...]string{"none", "syscall", "fault", "exception", "report", "message", "notify", "timer"}
+	actionNames  = [...]string{"resume", "resume and report", "park", "kill", "forward"}
+)
 
 // Message is one thing that went over a wire, as a tap sees it. Pointers and
 // Bytes are valid during the tap only.
@@ -102,7 +106,7 @@ func (m Message) String() string {
 		s += fmt.Sprintf(" thread %d", m.Thread)
 	}
 	if e := m.Event; e != nil {
-		s += fmt.Sprintf(" kind %d badge %d", e.Kind, e.Badge)
+		s += fmt.Sprintf(" %s, badge %#x,", eventNames[e.Kind], e.Badge)
 		switch e.Kind {
 		case ipc.EventFault:
 			s += fmt.Sprintf(" at %#x access %d class %d", e.Address, e.Access, e.Class)
@@ -113,7 +117,7 @@ func (m Message) String() string {
 		}
 	}
 	if r := m.Reply; r != nil {
-		s += fmt.Sprintf(" action %d mask %#x class %d", r.Action, r.Mask, r.Class)
+		s += fmt.Sprintf(" %s, mask %#x, class %d", actionNames[r.Action], r.Mask, r.Class)
 	}
 	if m.Kind == MessageNotify {
 		s += fmt.Sprintf(" bits %#x", m.Bits)
