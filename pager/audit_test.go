@@ -20,7 +20,7 @@ func (p *Pager) audit() error {
 			return nil
 		}
 		nodes++
-		live := uint16(0)
+		live := uint32(0)
 		for _, c := range p.nodeAt(e) {
 			if c != 0 {
 				live++
@@ -32,11 +32,13 @@ func (p *Pager) audit() error {
 		if live == 0 || live != p.live(e) {
 			return fmt.Errorf("node %#x has %d entries, counted %d", e, live, p.live(e))
 		}
+		// The frame's word is the node's book.
+		refs[(e.Frame()-p.low)>>table.PageShift] = p.frameOf(e.Frame()).refs
 		return nil
 	}
 	hold := func(e table.Entry) {
 		if e&table.Image == 0 {
-			refs[(e.Frame()-p.frameLow)>>table.PageShift]++
+			refs[(e.Frame()-p.low)>>table.PageShift]++
 		}
 	}
 	regions, mappings := uint64(0), make([]uint32, len(p.objects))
@@ -108,9 +110,9 @@ func (p *Pager) audit() error {
 	for i := p.freeFrame; i != 0; i = p.frames[i-1].next {
 		free++
 	}
-	if free != p.framesFree || nodes != uint64(len(p.nodes))-p.nodesFree || regions != uint64(len(p.regions))-1-p.regionsFree {
+	if free != p.framesFree || nodes != p.nodesTotal-p.nodesFree || regions != uint64(len(p.regions))-1-p.regionsFree {
 		return fmt.Errorf("free frames %d, counted %d; nodes in use %d, counted %d; regions in use %d, counted %d",
-			p.framesFree, free, uint64(len(p.nodes))-p.nodesFree, nodes, uint64(len(p.regions))-1-p.regionsFree, regions)
+			p.framesFree, free, p.nodesTotal-p.nodesFree, nodes, uint64(len(p.regions))-1-p.regionsFree, regions)
 	}
 	return nil
 }

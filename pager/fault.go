@@ -154,6 +154,11 @@ func (p *Pager) resolveFresh(i uint32, r *region, page uint64) ipc.FaultClass {
 	return ipc.FaultNone
 }
 
+// short says that frames are few and there will be no more.
+func (p *Pager) short() bool {
+	return p.framesFree < p.frameReserve+4*burstMax && p.forData() == 0
+}
+
 // burst decides which pages a first touch of page makes present: [first, first+count),
 // inside of the region and of the node of page, and page among them.
 func (p *Pager) burst(s *space, r *region, page uint64) (first, count uint64) {
@@ -164,7 +169,7 @@ func (p *Pager) burst(s *space, r *region, page uint64) (first, count uint64) {
 	switch {
 	case s.adopted:
 		n = burstServer
-	case p.framesFree < p.frameReserve+4*burstMax:
+	case p.short():
 		return page, 1
 	case page == s.nextFault:
 		n = min(uint64(s.burst)*2+1, burstMax)
@@ -237,7 +242,7 @@ func (p *Pager) copyFromObject(i uint32, r *region, page uint64) ipc.FaultClass 
 	s, o := &p.spaces[i], &p.objectRecords[r.object-1]
 	node := p.nodeAt(s.leaf)
 	count := uint64(1)
-	if r.flags&regionCopyAhead != 0 && page == s.nextFault && p.framesFree > p.frameReserve+4*burstMax {
+	if r.flags&regionCopyAhead != 0 && page == s.nextFault && !p.short() {
 		count = min(uint64(s.burst)*2+1, burstCopies)
 	}
 	count = min(count, r.end-page, table.NodeEntries-page%table.NodeEntries, pagesOf(o.Size)-(r.offset+(page-r.start)))

@@ -9,14 +9,15 @@ import (
 // frame is the book-keeping of one frame of data.
 type frame struct {
 	// refs counts the tree entries that hold the frame: of spaces and of one object.
+	// Of a node it is live and used (nodes.go).
 	refs uint32
-	// next links free frames: index + 1, 0 ends.
+	// next links free frames, and free nodes: index + 1, 0 ends.
 	next uint32
 }
 
-// frameOf is the book-keeping of the frame at a physical address in a data area.
+// frameOf is the book-keeping of the frame at a physical address that we were given.
 func (p *Pager) frameOf(phys uint64) *frame {
-	return &p.frames[(phys-p.frameLow)>>table.PageShift]
+	return &p.frames[(phys-p.low)>>table.PageShift]
 }
 
 // bytes is the content of the frame at phys, which is one of ours.
@@ -27,7 +28,7 @@ func (p *Pager) bytes(phys uint64) *table.Page {
 // takeFrame takes a frame off the free list with one reference, its content
 // undefined. The last frames are kept for servers: privileged may have them.
 func (p *Pager) takeFrame(privileged bool) (phys uint64, ok bool) {
-	if p.framesFree <= p.frameReserve && (!privileged || p.framesFree == 0) {
+	if p.framesFree <= p.frameReserve && !p.growData() && (!privileged || p.framesFree == 0) {
 		return 0, false
 	}
 	i := p.freeFrame - 1
@@ -36,7 +37,7 @@ func (p *Pager) takeFrame(privileged bool) (phys uint64, ok bool) {
 	f.next = 0
 	f.refs = 1
 	p.framesFree--
-	return p.frameLow + uint64(i)<<table.PageShift, true
+	return p.low + uint64(i)<<table.PageShift, true
 }
 
 // takeZeroFrame is takeFrame with the content zeroed.
@@ -59,7 +60,7 @@ func (p *Pager) dropFrame(phys uint64) {
 func (p *Pager) releaseFrame(phys uint64) {
 	f := p.frameOf(phys)
 	f.next = p.freeFrame
-	p.freeFrame = uint32((phys-p.frameLow)>>table.PageShift) + 1
+	p.freeFrame = uint32((phys-p.low)>>table.PageShift) + 1
 	p.framesFree++
 }
 

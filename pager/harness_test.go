@@ -31,7 +31,8 @@ type bed struct {
 	k      *sim.Kernel
 	p      *Pager
 	c      *client.Client
-	tables map[ipc.Handle]map[uint64]uint64 // page -> physical address | access
+	tables map[ipc.Handle]map[uint64]uint64     // page -> physical address | access
+	shown  map[ipc.Handle]map[uint64]ipc.Access // of the window: physical page -> access
 	reply  ipc.Reply
 	calls  int // kernel calls that change mappings
 }
@@ -96,6 +97,23 @@ func (e *pagerEnd) Map(space ipc.Handle, va uint64, mem ipc.Handle, entries []ui
 	return nil
 }
 
+func (e *pagerEnd) MapRange(space ipc.Handle, va uint64, mem ipc.Handle, offset, pages uint64, access ipc.Access) error {
+	if err := e.Transport.MapRange(space, va, mem, offset, pages, access); err != nil {
+		return err
+	}
+	base, _, _ := e.MemoryInfo(mem)
+	if offset != 0 || va != testWindow+base {
+		e.b.t.Errorf("the window shows %#x at %#x", base+offset, va)
+	}
+	if e.b.shown[space] == nil {
+		e.b.shown[space] = map[uint64]ipc.Access{}
+	}
+	for i := range pages {
+		e.b.shown[space][base>>12+i] = access
+	}
+	return nil
+}
+
 func (e *pagerEnd) Unmap(space ipc.Handle, va uint64, pages uint64) error {
 	e.b.calls++
 	if err := e.Transport.Unmap(space, va, pages); err != nil {
@@ -134,12 +152,15 @@ func (b *bed) table(space ipc.Handle) map[uint64]uint64 {
 	return b.tables[space]
 }
 
+// testWindow is where the window is in spaces that get it.
+const testWindow = 0x1000_0000_0000
+
 // newBed boots a pager with pages of memory and a boot image.
 func newBed(t tester, pages uint64, image []byte) *bed {
-	b := &bed{t: t, tables: map[ipc.Handle]map[uint64]uint64{}}
+	b := &bed{t: t, tables: map[ipc.Handle]map[uint64]uint64{}, shown: map[ipc.Handle]map[uint64]ipc.Access{}}
 	b.k = sim.New(sim.Config{MemoryPages: pages + uint64(len(image))/ipc.PageSize + 1, KernelPages: 8})
 	e := &pagerEnd{Transport: b.k.Server("pager"), b: b}
-	cfg := Config{Window: b.window(), Admin: adminBadge}
+	cfg := Config{Window: b.window(), WindowAddress: testWindow, Admin: adminBadge}
 	if len(image) > 0 {
 		cfg.Image = e.Adopt(image)
 	}
@@ -234,7 +255,10 @@ func (b *bed) ok(st client.Status) {
 // counts is what has to be the same before and after.
 type counts struct{ frames, nodes, regions uint64 }
 
-func (b *bed) counts() counts { return counts{b.p.framesFree, b.p.nodesFree, b.p.regionsFree} }
+// counts are what is in use.
+func (b *bed) counts() counts {
+	return counts{b.p.framesTotal - b.p.framesFree, b.p.nodesTotal - b.p.nodesFree, uint64(len(b.p.regions)) - 1 - b.p.regionsFree}
+}
 
 // sound checks everything that must hold between events.
 func (b *bed) sound() {

@@ -13,29 +13,6 @@ const grantChunk = 64
 // before it has to ask.
 const stockLow = 48
 
-// grant gives the kernel up to n pages of those set aside for it. False when none is left.
-func (p *Pager) grant(n uint64) bool {
-	if n = min(n, p.grantsLeft); n == 0 {
-		return false
-	}
-	h := p.grants
-	if n < p.grantsLeft {
-		var err error
-		if h, err = p.t.MemorySplit(p.grants, n); err != nil {
-			return false
-		}
-	}
-	if p.t.MemoryGrant(h) != nil {
-		return false
-	}
-	p.t.CapDelete(h) // it names nothing any more
-	p.grantsLeft -= n
-	if p.header != nil {
-		p.header.GrantsFree = p.grantsLeft
-	}
-	return true
-}
-
 // stockKernel gives the kernel more when it has little: whoever makes threads in a
 // new space would meet ErrMemory and could only ask us.
 func (p *Pager) stockKernel() {

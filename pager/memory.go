@@ -8,8 +8,8 @@ import (
 	"starling/pager/table"
 )
 
-// maxAreas bounds the memory capabilities: RAM comes in few pieces.
-const maxAreas = 16
+// maxAreas bounds the memory capabilities of data and of tables.
+const maxAreas = 64
 
 // area is one memory capability whose frames may be mapped.
 type area struct {
@@ -17,80 +17,86 @@ type area struct {
 	base, end uint64 // physical, in bytes
 }
 
-// Shares of all memory in parts of 1024. A process needs about as many
-// pages for the kernel's tables as for the published ones, 10 to 12 when small.
+// Shares of all memory, in parts of 64. What is neither data nor tables at the start is
+// undecided (growth.go).
 const (
-	tablesShare = 104
-	grantsShare = 104
+	dataShare   = 32 // data at the start
+	growShare   = 8  // more data at a time
+	tablesShare = 1  // nodes at the start, and more of them at a time
+	keepTables  = 5  // of what is undecided, data leaves tables so much in all
+	keepKernel  = 5  // and the kernel so much
 )
 
 // minPages is the least memory a pager starts with.
-const minPages = 256
+const minPages = 512
 
 // firstGrant is how many pages the kernel gets at once before the window is mapped.
 const firstGrant = 64
 
-// takeMemory splits what root gave into data, tables and grants and maps the
-// window into the pager's own space.
+// takeMemory looks at what root gave and decides what it becomes.
 func (p *Pager) takeMemory(cfg *Config) error {
-	var total uint64
-	big, bigPages := -1, uint64(0)
-	if len(cfg.Memory) > maxAreas-1 {
-		return fmt.Errorf("pager: %d memory capabilities, at most %d", len(cfg.Memory), maxAreas-1)
+	if len(cfg.Memory) == 0 || len(cfg.Memory) > maxAreas/2 {
+		return fmt.Errorf("pager: %d memory capabilities, not 1 to %d", len(cfg.Memory), maxAreas/2)
 	}
+	areas := make([]area, 0, len(cfg.Memory))
+	big := 0
 	for i, h := range cfg.Memory {
-		_, pages, err := p.t.MemoryInfo(h)
-		if err != nil {
-			return fmt.Errorf("pager: memory capability %d: %w", h, err)
-		}
-		total += pages
-		if pages > bigPages {
-			big, bigPages = i, pages
-		}
-	}
-	tables, grants := total*tablesShare/1024, total*grantsShare/1024
-	if total < minPages || bigPages <= tables+grants {
-		return fmt.Errorf("pager: %d pages of memory are too few", total)
-	}
-	var err error
-	if p.grants, err = p.t.MemorySplit(cfg.Memory[big], grants); err != nil {
-		return fmt.Errorf("pager: split off kernel grants: %w", err)
-	}
-	p.grantsLeft = grants
-	if !p.grant(firstGrant) {
-		return fmt.Errorf("pager: the kernel takes no memory")
-	}
-	tablesHandle, err := p.t.MemorySplit(cfg.Memory[big], tables)
-	if err != nil {
-		return fmt.Errorf("pager: split off tables: %w", err)
-	}
-	if p.tables, err = p.areaOf(tablesHandle); err != nil {
-		return err
-	}
-	for _, h := range cfg.Memory {
 		a, err := p.areaOf(h)
 		if err != nil {
 			return err
 		}
-		p.data = append(p.data, a)
+		areas = append(areas, a)
+		p.total += a.pages()
+		if a.pages() > areas[big].pages() {
+			big = i
+		}
 	}
+	if p.total < minPages || areas[big].pages() < p.total/2 {
+		return fmt.Errorf("pager: %d pages of memory are too few, or in too many pieces", p.total)
+	}
+	p.low, p.high = areas[0].base, areas[0].end
+	for i, a := range areas {
+		p.low, p.high = min(p.low, a.base), max(p.high, a.end)
+		if i != big {
+			p.data = append(p.data, a)
+		}
+	}
+	p.spare = areas[big]
+	p.keep = p.total * (keepTables + keepKernel) / 64
+	if !p.grant(firstGrant) {
+		return fmt.Errorf("pager: the kernel takes no memory")
+	}
+	var err error
 	if cfg.Image != 0 {
 		if p.image, err = p.areaOf(cfg.Image); err != nil {
 			return err
 		}
 	}
+	data, ok := p.cutData(p.total * dataShare / 64)
+	if !ok {
+		return fmt.Errorf("pager: no memory for data")
+	}
+	p.data = append(p.data, data)
+	tables, ok := p.cut(p.arrayPages() + max(p.total*tablesShare/64, 32))
+	if !ok {
+		return fmt.Errorf("pager: no memory for tables")
+	}
+	p.tables = append(p.tables, tables)
 	if cfg.Own != 0 {
+		p.own = cfg.Own
 		if err := p.mapWindow(cfg.Own, ipc.Read|ipc.Write, windowData|windowTables|windowImage); err != nil {
 			return fmt.Errorf("pager: map the window: %w", err)
 		}
 	}
-	for _, a := range append([]area{p.tables, p.image}, p.data...) {
+	for _, a := range append(areas, p.image) {
 		if a.end > a.base && p.window.At(a.base, a.end-a.base) == nil {
 			return fmt.Errorf("pager: the window does not show [%#x, %#x)", a.base, a.end)
 		}
 	}
 	return nil
 }
+
+func (a area) pages() uint64 { return (a.end - a.base) >> table.PageShift }
 
 func (p *Pager) areaOf(h ipc.Handle) (area, error) {
 	base, pages, err := p.t.MemoryInfo(h)
@@ -109,36 +115,37 @@ const (
 
 // mapWindow maps parts of the window into a space: data read-write, the image
 // read-only, the tables with tablesAccess.
-func (p *Pager) mapWindow(space ipc.Handle, tablesAccess ipc.Access, parts int) error {
-	m := func(a area, access ipc.Access) error {
-		if a.end == a.base {
-			return nil
-		}
-		for {
-			err := p.t.MapRange(space, p.windowAddress+a.base, a.handle, 0, (a.end-a.base)>>table.PageShift, access)
-			if err != ipc.ErrMemory || !p.grant(grantChunk) {
+func (p *Pager) mapWindow(space ipc.Handle, tablesAccess ipc.Access, parts uint8) error {
+	if parts&windowTables != 0 {
+		for _, a := range p.tables {
+			if err := p.show(space, a, tablesAccess); err != nil {
 				return err
 			}
 		}
 	}
-	if parts&windowTables != 0 {
-		if err := m(p.tables, tablesAccess); err != nil {
-			return err
-		}
-	}
-	if parts&windowImage != 0 {
-		if err := m(p.image, ipc.Read); err != nil {
+	if parts&windowImage != 0 && p.image.end > p.image.base {
+		if err := p.show(space, p.image, ipc.Read); err != nil {
 			return err
 		}
 	}
 	if parts&windowData != 0 {
 		for _, a := range p.data {
-			if err := m(a, ipc.Read|ipc.Write); err != nil {
+			if err := p.show(space, a, ipc.Read|ipc.Write); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// show maps an area at its place in the window of a space.
+func (p *Pager) show(space ipc.Handle, a area, access ipc.Access) error {
+	for {
+		err := p.t.MapRange(space, p.windowAddress+a.base, a.handle, 0, a.pages(), access)
+		if err != ipc.ErrMemory || !p.grant(grantChunk) {
+			return err
+		}
+	}
 }
 
 // carver cuts zeroed arrays out of the tables area, front to back.
@@ -172,77 +179,92 @@ const (
 	regionsPerTask = 65530 // as Linux's vm.max_map_count
 )
 
+// sizes are the lengths of the arrays.
+type sizes struct{ spaces, objects, regions, frames int }
+
+func (p *Pager) sizes() sizes {
+	return sizes{
+		spaces:  clamp(p.total/16, 32, maxSpaces),
+		objects: clamp(p.total*3/8, 256, maxObjects),
+		regions: clamp(p.total/5+1024, 1024, maxRegions),
+		frames:  int((p.high - p.low) >> table.PageShift),
+	}
+}
+
+// arrayPages is the room that layOut needs: each array ends with a page of its own.
+func (p *Pager) arrayPages() uint64 {
+	n := p.sizes()
+	bytes := uint64(n.spaces)*uint64(unsafe.Sizeof(table.SpaceRecord{})+unsafe.Sizeof(space{})+4) +
+		uint64(n.objects)*uint64(unsafe.Sizeof(table.ObjectRecord{})+unsafe.Sizeof(object{})+4) +
+		uint64(n.regions)*uint64(unsafe.Sizeof(region{})) + uint64(n.frames)*uint64(unsafe.Sizeof(frame{}))
+	const arrays = 9
+	return bytes>>table.PageShift + arrays
+}
+
 // layOut carves all arrays, publishes the header and puts every frame on the free list.
 func (p *Pager) layOut() error {
-	var frames uint64
-	low, high := p.data[0].base, p.data[0].end
-	for _, a := range p.data {
-		frames += (a.end - a.base) >> table.PageShift
-		low, high = min(low, a.base), max(high, a.end)
-	}
-	c := &carver{&p.window, p.tables.base, p.tables.end}
+	c := &carver{&p.window, p.tables[0].base, p.tables[0].end}
 	var err error
 	one := func(e error) {
 		if err == nil {
 			err = e
 		}
 	}
+	n := p.sizes()
 	header, phys, e := carve[table.Header](c, 1)
 	one(e)
 	p.headerPhys = phys
 	var spaces, objects uint64
-	p.spaceRecords, spaces, e = carve[table.SpaceRecord](c, clamp(frames/16, 32, maxSpaces))
+	p.spaceRecords, spaces, e = carve[table.SpaceRecord](c, n.spaces)
 	one(e)
-	p.objectRecords, objects, e = carve[table.ObjectRecord](c, clamp(frames/2, 256, maxObjects))
+	p.objectRecords, objects, e = carve[table.ObjectRecord](c, n.objects)
 	one(e)
-	p.spaces, _, e = carve[space](c, len(p.spaceRecords))
+	p.spaces, _, e = carve[space](c, n.spaces)
 	one(e)
-	p.objects, _, e = carve[object](c, len(p.objectRecords))
+	p.objects, _, e = carve[object](c, n.objects)
 	one(e)
-	p.freeSpaces.next, _, e = carve[uint32](c, len(p.spaceRecords))
+	p.freeSpaces.next, _, e = carve[uint32](c, n.spaces)
 	one(e)
-	p.freeObjects.next, _, e = carve[uint32](c, len(p.objectRecords))
+	p.freeObjects.next, _, e = carve[uint32](c, n.objects)
 	one(e)
-	p.regions, _, e = carve[region](c, clamp(frames/4+1024, 1024, maxRegions))
+	p.regions, _, e = carve[region](c, n.regions)
 	one(e)
-	p.frames, _, e = carve[frame](c, int((high-low)>>table.PageShift))
-	one(e)
-	p.nodes, _, e = carve[node](c, int((c.end-min(c.next, c.end))>>table.PageShift))
+	p.frames, _, e = carve[frame](c, n.frames)
 	one(e)
 	if err != nil {
 		return err
 	}
-	p.frameLow = low
-	for i := len(p.data) - 1; i >= 0; i-- {
-		for a := p.data[i].end; a > p.data[i].base; {
-			a -= table.PageSize
-			p.releaseFrame(a)
-		}
+	p.recordsLow, p.recordsEnd = p.tables[0].base, c.next
+	for _, a := range p.data {
+		p.addFrames(a)
 	}
-	p.nodeBase = c.next
-	p.nodes = p.nodes[:(c.end-c.next)>>table.PageShift]
-	if len(p.nodes) < 16 {
-		return fmt.Errorf("pager: the tables area is too small")
-	}
-	p.nodesFree = uint64(len(p.nodes))
-	p.nodeMemory = p.window.At(p.nodeBase, uint64(len(p.nodes))<<table.PageShift)
-	p.frameReserve = min(1024, frames/32)
-	p.nodeReserve = min(128, uint64(len(p.nodes))/16)
+	p.addNodes(area{base: c.next, end: c.end})
+	p.frameReserve = min(1024, p.total/32)
+	p.nodeReserve = min(64, p.nodesTotal/4)
 	p.layOutLists()
 
 	p.header = &header[0]
 	*p.header = table.Header{
 		Magic: table.Magic, Version: table.Version,
-		FramesTotal: frames, FramesFree: p.framesFree,
-		TablesTotal: (p.tables.end - p.tables.base) >> table.PageShift, TablesFree: p.nodesFree,
-		GrantsTotal: p.grantsLeft, GrantsFree: p.grantsLeft,
+		FramesTotal: p.framesTotal + p.spare.pages(), TablesTotal: p.tables[0].pages(), GrantsTotal: p.granted,
 		Spaces: spaces, SpacesCount: uint64(len(p.spaceRecords)),
 		Objects: objects, ObjectsCount: uint64(len(p.objectRecords)),
-		Image: p.image.base, ImagePages: (p.image.end - p.image.base) >> table.PageShift,
-		RegionsTotal: uint64(len(p.regions) - 1), RegionsFree: p.regionsFree,
-		Reserve: p.frameReserve,
+		Image: p.image.base, ImagePages: p.image.pages(),
+		RegionsTotal: uint64(len(p.regions) - 1),
+		Reserve:      p.frameReserve,
 	}
+	p.publish()
 	return nil
+}
+
+// publish writes what changes all the time into the header.
+func (p *Pager) publish() {
+	h := p.header
+	h.FramesUsed = p.framesTotal - p.framesFree
+	h.Spare = p.spare.pages()
+	h.FramesFree = p.framesFree + h.Spare
+	h.TablesFree = p.nodesFree
+	h.RegionsFree = p.regionsFree
 }
 
 // freeList is a queue of indexes: the one freed first is used first, so that a

@@ -25,8 +25,13 @@ func (p *Pager) moveRange(i uint32, from, pages, to uint64) pagerwire.Status {
 	if !p.roomForRegions(s, 5) {
 		return pagerwire.StatusNoMemory
 	}
-	if need := pages>>levelBits + pages>>(2*levelBits) + 6; need > p.nodesFree && p.leavesFor(t, from, pages) > p.nodesFree {
-		return pagerwire.StatusNoMemory
+	if need := pages>>levelBits + pages>>(2*levelBits) + 6; need > p.nodesFree {
+		need = min(need, p.leavesFor(t, from, pages))
+		for need > p.nodesFree {
+			if !p.growTables() {
+				return pagerwire.StatusNoMemory
+			}
+		}
 	}
 	p.unmapRange(i, to, to+pages)
 	p.borders(s, from, from+pages)

@@ -285,25 +285,32 @@ func opWindowMap(p *Pager, o *op, _ *pagerwire.Outcome) pagerwire.Status {
 	if !s.adopted {
 		return pagerwire.StatusInvalid
 	}
-	parts := 0
-	for _, f := range [...]struct{ flag, part int }{
+	parts := uint8(0)
+	for _, f := range [...]struct {
+		flag uint32
+		part uint8
+	}{
 		{pagerwire.FlagWindowData, windowData},
 		{pagerwire.FlagWindowTables, windowTables},
 		{pagerwire.FlagWindowImage, windowImage},
 	} {
-		if o.Flags&uint32(f.flag) != 0 {
+		if o.Flags&f.flag != 0 {
 			parts |= f.part
 		}
 	}
-	return kernelStatus(p.mapWindow(s.handle, ipc.Read, parts))
+	st := kernelStatus(p.mapWindow(s.handle, ipc.Read, parts))
+	if st == pagerwire.OK {
+		s.window |= parts
+	}
+	return st
 }
 
 func opKernelGrant(p *Pager, o *op, r *pagerwire.Outcome) pagerwire.Status {
-	before := p.grantsLeft
+	before := p.granted
 	if !p.grant(min(max(o.Pages, 1), grantChunk)) {
 		return pagerwire.StatusNoMemory
 	}
-	r.Value = before - p.grantsLeft
+	r.Value = p.granted - before
 	return pagerwire.OK
 }
 

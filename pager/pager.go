@@ -35,10 +35,17 @@ type Pager struct {
 	windowLow     uint64
 	windowAddress uint64
 
-	data          []area
-	tables, image area
-	grants        ipc.Handle
-	grantsLeft    uint64
+	own         ipc.Handle // the pager's own space, 0 if the window is there already
+	total       uint64     // pages that root gave
+	low, high   uint64     // physical, around all of them
+	data        []area
+	tables      []area
+	image       area
+	spare       area   // undecided
+	keep        uint64 // pages of it that data leaves alone
+	granted     uint64 // pages given to the kernel
+	framesTotal uint64
+	nodesTotal  uint64
 
 	headerPhys    uint64
 	header        *table.Header
@@ -55,18 +62,17 @@ type Pager struct {
 	priority    uint32
 
 	frames       []frame
-	frameLow     uint64
 	freeFrame    uint32
 	framesFree   uint64
 	frameReserve uint64
 
-	nodes       []node
-	nodeBase    uint64
-	nodeMemory  unsafe.Pointer
 	freeNode    uint32
-	freshNode   uint32
+	freshNode   uint64 // physical: nodes from here to freshEnd were never taken
+	freshEnd    uint64
 	nodesFree   uint64
 	nodeReserve uint64
+	recordsLow  uint64 // physical: where records and arrays are
+	recordsEnd  uint64
 
 	mapper  mapper
 	message message
@@ -79,6 +85,7 @@ func New(cfg Config, t ipc.Transport) (*Pager, error) {
 		window: cfg.Window, windowBase: cfg.Window.Base(), windowLow: cfg.Window.Low(),
 		windowAddress: cfg.WindowAddress,
 		data:          make([]area, 0, maxAreas),
+		tables:        make([]area, 0, maxAreas),
 	}
 	if err := p.takeMemory(&cfg); err != nil {
 		return nil, err
@@ -107,7 +114,7 @@ func (p *Pager) Handle(ev *ipc.Event) {
 		}
 		return
 	}
-	p.header.FramesFree, p.header.TablesFree, p.header.RegionsFree = p.framesFree, p.nodesFree, p.regionsFree
+	p.publish()
 }
 
 // message is the request being worked on. It is copied out of the message
@@ -155,7 +162,7 @@ func (p *Pager) answer(ev *ipc.Event) {
 	if m.cap != 0 {
 		p.t.CapDelete(m.cap)
 	}
-	p.header.FramesFree, p.header.TablesFree, p.header.RegionsFree = p.framesFree, p.nodesFree, p.regionsFree
+	p.publish()
 	n = copy(p.t.Buffer(), m.out[:pagerwire.AnswerLength(count)])
 	// An error means that the client is gone.
 	p.t.Answer(ev.Token, n, m.answer)

@@ -121,13 +121,13 @@ func TestForkCopiesOnWrite(t *testing.T) {
 		t.Fatalf("fork gave space %#x, handle %d", child, h)
 	}
 	b.sound()
-	used := before.frames - b.p.framesFree
+	used := b.counts().frames - before.frames
 	for i := range uint64(8) {
 		if v := b.load(child, va+i<<12); v != byte(10+i) {
 			t.Fatalf("child page %d reads %d", i, v)
 		}
 	}
-	if u := before.frames - b.p.framesFree; u != used {
+	if u := b.counts().frames - before.frames; u != used {
 		t.Errorf("reading in the child took %d frames", u-used)
 	}
 	b.store(child, va, 1)
@@ -138,7 +138,7 @@ func TestForkCopiesOnWrite(t *testing.T) {
 	if v := b.load(child, va+1<<12); v != 11 {
 		t.Errorf("the child sees the parent's store: %d", v)
 	}
-	if u := before.frames - b.p.framesFree; u != used+2 {
+	if u := b.counts().frames - before.frames; u != used+2 {
 		t.Errorf("two stores copied %d frames", u-used)
 	}
 	b.ok(b.c.SpaceDestroy(child))
@@ -451,7 +451,7 @@ func TestOutOfMemory(t *testing.T) {
 	b.ok(admin.Map(heap, client.Region{Address: ipc.HeapAddress, Pages: 64, Access: rw}))
 	s := b.space()
 	const va = 0x1000_0000
-	if st := b.c.Map(s, client.Region{Address: va, Pages: before.frames + 1000, Access: rw}); st != client.NoMemory {
+	if st := b.c.Map(s, client.Region{Address: va, Pages: b.p.header.FramesTotal + 1000, Access: rw}); st != client.NoMemory {
 		t.Errorf("obvious overcommit: %v", st)
 	}
 	b.ok(b.c.Map(s, client.Region{Address: va, Pages: 4096, Access: rw, Flags: client.NoReserve}))
@@ -460,7 +460,7 @@ func TestOutOfMemory(t *testing.T) {
 	for ; class == ipc.FaultNone; pages++ {
 		_, class = b.touch(s, va+pages<<12, ipc.Write)
 	}
-	if class != ipc.FaultOutOfMemory || pages < before.frames/2 {
+	if class != ipc.FaultOutOfMemory || pages < b.p.header.FramesTotal*2/3 {
 		t.Fatalf("class %d after %d pages", class, pages)
 	}
 	b.sound()

@@ -25,7 +25,8 @@ type space struct {
 	nextFault  uint64
 	burst      uint32
 	generation uint32
-	adopted    bool // a server's: its memory may come from the reserve
+	adopted    bool  // a server's: its memory may come from the reserve
+	window     uint8 // parts of the window it shows
 }
 
 // userPages is the end of what a space can map, in pages: the last page
@@ -108,7 +109,7 @@ func (p *Pager) spaceSlot(i uint32, s *space, page uint64) *table.Entry {
 	slot := p.slotMake(p.spaceTree(i), page, s.adopted)
 	if slot != nil {
 		s.leafPage = page &^ (table.NodeEntries - 1)
-		s.leaf = table.FrameEntry(p.nodeBase+p.nodeIndex(slot)<<table.PageShift, 0)
+		s.leaf = table.FrameEntry(p.physicalOf(slot)&^(table.PageSize-1), 0)
 	}
 	return slot
 }

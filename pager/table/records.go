@@ -13,12 +13,15 @@ type Header struct {
 	Magic   uint64
 	Version uint64
 
-	FramesTotal uint64 // frames for the data of programs and files
-	FramesFree  uint64
-	TablesTotal uint64 // frames for tables
+	// Memory that is undecided (Spare) becomes data, tables or the kernel's as it
+	// is needed, and then stays what it is.
+	FramesTotal uint64 // pages for data at the start, the undecided ones among them
+	FramesFree  uint64 // pages free for data, the undecided ones among them
+	FramesUsed  uint64 // pages of data in use
+	TablesTotal uint64 // pages of tables so far
 	TablesFree  uint64
-	GrantsTotal uint64 // frames set aside for the kernel
-	GrantsFree  uint64 // of these, not yet given
+	GrantsTotal uint64 // pages given to the kernel so far
+	Spare       uint64 // pages undecided
 
 	Spaces       uint64 // physical address of the SpaceRecords
 	SpacesCount  uint64
@@ -67,7 +70,7 @@ type ObjectRecord struct {
 const (
 	_ = uint(64-unsafe.Sizeof(SpaceRecord{})) + uint(unsafe.Sizeof(SpaceRecord{})-64)
 	_ = uint(64-unsafe.Sizeof(ObjectRecord{})) + uint(unsafe.Sizeof(ObjectRecord{})-64)
-	_ = uint(160-unsafe.Sizeof(Header{})) + uint(unsafe.Sizeof(Header{})-160)
+	_ = uint(168-unsafe.Sizeof(Header{})) + uint(unsafe.Sizeof(Header{})-168)
 )
 
 // An id is the index of its record and the generation of the index, so that an

@@ -290,7 +290,7 @@ func (v *View) System() procfs.System {
 			}
 		}
 	}
-	used := s.Total - s.Free
+	used := h.FramesUsed
 	s.Anonymous = min(s.Anonymous, used)
 	s.Shmem = used - s.Anonymous
 	k.VFS.Files(func(*vfs.File) { s.OpenFiles++ })

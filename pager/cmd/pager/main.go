@@ -32,6 +32,9 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
+	if err := supervise.NotifyReady(t, info); err != nil {
+		fail(err)
+	}
 	if err := serve(t, endpoint, p); err != nil {
 		fail(err)
 	}
