@@ -12,7 +12,22 @@ const Badge uint64 = 0x726f6f74 // "root"
 const (
 	// Changed: the state that OpState reports is another one now.
 	Changed uint64 = 1 << 32
+	// Ready: the server has started and will take calls. One that has a wire to
+	// root must notify it: root calls nobody who has not, because a call to a server
+	// that dies before it ever waits would not be answered.
+	Ready uint64 = 1 << 33
 )
+
+// Wire is the name of a server's wire to root.
+const Wire = "root"
+
+// NotifyReady tells root that the server will take calls, if it has a wire to root.
+func NotifyReady(t ipc.Transport, info *ipc.ServerInfo) error {
+	if g, ok := info.Grant(Wire); ok && g.Kind == ipc.GrantWire {
+		return t.Notify(g.Handle, Ready)
+	}
+	return nil
+}
 
 // Op is what root asks.
 type Op uint32

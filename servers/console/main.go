@@ -9,6 +9,7 @@ import (
 
 	"starling/ipc"
 	"starling/ipc/machine"
+	"starling/ipc/supervise"
 	"starling/ipc/trace"
 	"starling/servers/console/driver"
 )
@@ -21,6 +22,9 @@ func main() {
 	t := trace.Wrap(kernel, info, os.Args, nil)
 	s, err := driver.New(t, info)
 	if err != nil {
+		panic(err)
+	}
+	if err := supervise.NotifyReady(t, info); err != nil {
 		panic(err)
 	}
 	var ev ipc.Event

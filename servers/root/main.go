@@ -28,7 +28,12 @@ func main() {
 	if root == nil {
 		panic(err) // nobody to tell but the kernel
 	}
-	goOn := err == nil || root.Fail(err)
+	var goOn bool
+	if err == nil {
+		goOn = root.Proceed()
+	} else {
+		goOn = root.Fail(err)
+	}
 	var ev ipc.Event
 	for goOn {
 		switch err := t.Wait(root.Endpoint(), &ev); {

@@ -14,6 +14,7 @@ import (
 	"starling/ipc/bootconfig"
 	"starling/ipc/machine"
 	"starling/ipc/rootfs"
+	"starling/ipc/supervise"
 	"starling/ipc/trace"
 	"starling/pager/client"
 	"starling/pager/table"
@@ -49,6 +50,9 @@ func main() {
 		fail(fmt.Errorf("linux: %w", err))
 	}
 	if err := p.Start(); err != nil {
+		fail(fmt.Errorf("linux: %w", err))
+	}
+	if err := supervise.NotifyReady(t, info); err != nil {
 		fail(fmt.Errorf("linux: %w", err))
 	}
 	if err := serve(t, cfg.Endpoint, p); err != nil {

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"unsafe"
@@ -8,6 +9,7 @@ import (
 	"starling/ipc"
 	"starling/ipc/bootconfig"
 	"starling/ipc/console"
+	"starling/ipc/supervise"
 	"starling/ipc/trace"
 	"starling/pager/client"
 	"starling/servers/manifest"
@@ -101,7 +103,51 @@ func (r *Root) launch(s *server) error {
 	}
 	s.starts++
 	s.dead = false
+	if err := r.awaitReady(s); err != nil {
+		return err
+	}
 	return r.takeRole(s)
+}
+
+// awaitReady waits until a server that has a wire to root says that it takes
+// calls, or dies.
+func (r *Root) awaitReady(s *server) error {
+	if !r.hasWire(s.spec.Name, manifest.RootName) {
+		return nil
+	}
+	var ev ipc.Event
+	for {
+		if err := r.t.Wait(r.endpoint, &ev); err != nil {
+			continue // of an answer held back before; the wait is the next one
+		}
+		switch ev.Kind {
+		case ipc.EventNotify:
+			r.pending |= ev.Bits &^ supervise.Ready
+			if ev.Bits&supervise.Ready != 0 {
+				return nil
+			}
+		case ipc.EventException, ipc.EventFault:
+			if ev.Badge == uint64(s.number) {
+				s.dead = true
+				return fmt.Errorf("died while it started: %s", describe(&ev))
+			}
+			r.trapped(&ev)
+			if r.ending.decided {
+				return errors.New("another server died while it started")
+			}
+		case ipc.EventMessage:
+			r.refuse(&ev)
+		}
+	}
+}
+
+func (r *Root) hasWire(from, to string) bool {
+	for _, w := range r.manifest.Wires {
+		if w.From == from && w.To == to && w.Name == supervise.Wire {
+			return true
+		}
+	}
+	return false
 }
 
 // build makes the space and lays the program out in it.

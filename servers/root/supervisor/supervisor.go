@@ -51,6 +51,7 @@ type Root struct {
 	pager   *client.Client
 	console *console.Client
 	lines   control.Lines
+	pending uint64 // notifications not acted on yet
 	ending  ending
 }
 
@@ -191,7 +192,7 @@ func (r *Root) divide() error {
 
 // reservePages is what root keeps of the largest range, for the kernel's own
 // needs while it starts the servers and for those it starts again later.
-const reservePages = 2048
+const reservePages = 512
 
 // rest gives away all that is left but root's reserve.
 func (r *Root) rest(name string) error {

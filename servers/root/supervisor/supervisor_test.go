@@ -65,6 +65,7 @@ type world struct {
 	guest   ipc.Transport
 	report  supervise.Report
 	stopped bool
+	early   uint64 // what the guest notifies before it is ready
 }
 
 // handles of a server: capabilities are copied in the order of grantAll.
@@ -105,6 +106,10 @@ func (w *world) serveScreen(t ipc.Transport) {
 
 func (w *world) serveGuest(t ipc.Transport) {
 	w.guest = t
+	if w.early != 0 {
+		_ = t.Notify(guestWire, w.early)
+	}
+	_ = t.Notify(guestWire, supervise.Ready)
 	var ev ipc.Event
 	for t.Wait(selfHandle, &ev) == nil {
 		if ev.Kind == ipc.EventMessage && ev.Badge == supervise.Badge {
@@ -116,7 +121,13 @@ func (w *world) serveGuest(t ipc.Transport) {
 // boot makes root on a machine whose boot image has these files.
 func boot(t *testing.T, files ...bundle.File) *world {
 	t.Helper()
-	w := &world{t: t, k: sim.New(sim.Config{MemoryPages: 4096})}
+	return bootWorld(&world{t: t}, files...)
+}
+
+func bootWorld(w *world, files ...bundle.File) *world {
+	t := w.t
+	t.Helper()
+	w.k = sim.New(sim.Config{MemoryPages: 4096})
 	w.k.ServerImage("screen", screenEntry, w.serveScreen)
 	w.k.ServerImage("guest", guestEntry, w.serveGuest)
 	w.tr = w.k.Server("root")
@@ -216,6 +227,19 @@ func TestStartAndOrderlyEnd(t *testing.T) {
 	lines = w.lines()
 	if off, code := w.k.Off(); !off || code != codeOrderly || len(lines) != 2 || lines[1].Exit == nil || lines[1].Exit.Code != 7 {
 		t.Errorf("off %v with code %d, the host was told %q", off, code, w.screen.String())
+	}
+}
+
+// A program that could not be started is known before root looks for the first time.
+func TestRefusedAtOnce(t *testing.T) {
+	w := &world{t: t, early: supervise.Changed, report: supervise.Report{State: supervise.Refused, Code: 2, Text: "/x: none"}}
+	bootWorld(w, goodFiles(t)...)
+	if w.err != nil || w.root.Proceed() {
+		t.Errorf("root goes on, %v", w.err)
+	}
+	lines := w.lines()
+	if last := lines[len(lines)-1]; last.Refused == nil || last.Refused.Errno != 2 || last.Refused.Text != "/x: none" {
+		t.Errorf("the host was told %q", w.screen.String())
 	}
 }
 

@@ -20,20 +20,38 @@ func (r *Root) Handle(ev *ipc.Event) bool {
 	case ipc.EventException, ipc.EventFault:
 		r.trapped(ev)
 	case ipc.EventNotify:
-		if ev.Bits&console.InputBit(console.Control) != 0 {
-			r.readControl()
-		}
-		if ev.Bits&supervise.Changed != 0 {
-			r.ending.changed = true
-		}
+		r.pending |= ev.Bits
 	case ipc.EventMessage:
-		// Nobody calls root: calls go down only.
-		if ev.Cap != 0 {
-			_ = r.t.CapDelete(ev.Cap)
-		}
-		_ = r.t.Answer(ev.Token, 0, 0)
+		r.refuse(ev)
 	}
+	return r.Proceed()
+}
+
+// Proceed does what notifications ask for that have come since the last event, and
+// reports whether root goes on: false once the machine was told to stop.
+func (r *Root) Proceed() bool {
+	r.notified()
 	return !r.proceed()
+}
+
+// notified does what the notifications since the last time ask for.
+func (r *Root) notified() {
+	bits := r.pending
+	r.pending = 0
+	if bits&console.InputBit(console.Control) != 0 {
+		r.readControl()
+	}
+	if bits&supervise.Changed != 0 {
+		r.ending.changed = true
+	}
+}
+
+// refuse answers a call: nobody may call root, calls go down only.
+func (r *Root) refuse(ev *ipc.Event) {
+	if ev.Cap != 0 {
+		_ = r.t.CapDelete(ev.Cap)
+	}
+	_ = r.t.Answer(ev.Token, 0, 0)
 }
 
 // trapped deals with the death of a server: an exception, or a fault that the
