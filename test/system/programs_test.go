@@ -10,7 +10,7 @@ import (
 )
 
 // goPrograms are the folders of test/programs that are static Go programs.
-var goPrograms = []string{"ticker", "goroutines", "gcload", "osexec", "httpunix"}
+var goPrograms = []string{"ticker", "goroutines", "gcload", "osexec", "httpunix", "terminals"}
 
 // buildGo builds a program of test/programs as a static executable for Linux.
 func buildGo(t testing.TB, dir, name string) string {
