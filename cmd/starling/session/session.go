@@ -105,12 +105,27 @@ func (s *Session) Run() (status int, messages []string) {
 	defer st.mu.Unlock()
 	status, messages = st.outcome.status, st.outcome.text
 	if !st.outcome.known {
-		status, messages = StatusFailure, append(messages, s.Machine.Reason())
+		status, messages = StatusFailure, append(messages, st.reason())
 	}
 	if status == StatusFailure || s.Verbose {
-		messages = append(messages, st.said...)
+		for _, line := range st.said {
+			messages = append(messages, "kernel console: "+line)
+		}
 	}
 	return status, messages
+}
+
+// rootMark begins what root says on the emergency console, when it has no other way.
+const rootMark = "root: "
+
+// reason is why the machine ended without saying so on the control channel.
+func (st *state) reason() string {
+	for _, line := range st.said {
+		if why, ok := strings.CutPrefix(line, rootMark); ok {
+			return why
+		}
+	}
+	return st.Machine.Reason()
 }
 
 // wait returns when the machine is gone, or with a known status when it was
@@ -180,7 +195,7 @@ func (st *state) emergencyLine(line []byte) {
 	defer st.mu.Unlock()
 	if text := strings.TrimSpace(string(line)); text != "" && st.saidBytes < saidMaxBytes {
 		st.saidBytes += len(text)
-		st.said = append(st.said, "kernel console: "+text)
+		st.said = append(st.said, text)
 	}
 }
 
@@ -248,7 +263,9 @@ func (st *state) notes() []string {
 	defer st.mu.Unlock()
 	text := st.outcome.text
 	if st.Verbose {
-		text = append(text, st.said...)
+		for _, line := range st.said {
+			text = append(text, "kernel console: "+line)
+		}
 	}
 	return text
 }

@@ -116,6 +116,16 @@ func TestSilentEndIsAFailureWithItsLastWords(t *testing.T) {
 	}
 }
 
+func TestRootsReasonComesFirst(t *testing.T) {
+	_, messages, _, _ := play(t, &Session{IsTerminal: true}, func(m *machine) {
+		m.print(m.emergency, "fatal error\nroot: server pager: died\n")
+		m.stop()
+	})
+	if len(messages) != 3 || messages[0] != "server pager: died" {
+		t.Errorf("%q", messages)
+	}
+}
+
 func TestInputAndItsEnd(t *testing.T) {
 	lines := make(chan string, 10)
 	input := strings.Repeat("0123456789", 10_000)
