@@ -32,7 +32,7 @@ func TestStatus(t *testing.T) {
 		{"no such file", []string{"--", "/no/such/file"}, 127, "/no/such/file: not found in the root file system"},
 		{"a directory", []string{"--", "/etc"}, 126, "/etc: "},
 		{"not executable", []string{"--", "/etc/passwd"}, 126, "/etc/passwd: "},
-		{"no program at all", []string{"--add", text + ":/bin/text", "--", "text"}, 126, "text: exec format error"},
+		{"no program at all", []string{"--add", text + ":/bin/text", "--", "text"}, 126, "/bin/text: exec format error"},
 		{"bad memory size", []string{"--mem", "much", "--", "true"}, 125, `--mem: "much" is no size`},
 		{"little memory", []string{"--mem", "8M", "--", "true"}, 125, "want whole MiB from 64M"},
 		{"unknown machine", []string{"--machine", "pdp11", "--", "true"}, 125, `machine "pdp11": want one of microvm, q35`},
