@@ -231,7 +231,7 @@ func (st *state) line(line []byte) {
 		if m.Exit.Signal != 0 {
 			status = StatusSignal + int(m.Exit.Signal)
 		}
-		st.end(status, strings.FieldsFunc(m.Exit.Text, func(r rune) bool { return r == '\n' })...)
+		st.end(status, aboutTheRun(m.Exit.Text)...)
 	case m.Refused != nil:
 		status := StatusNotRunnable
 		if m.Refused.Errno == errnoNoEntry || m.Refused.Errno == errnoNoDirectory {
@@ -248,6 +248,21 @@ func (st *state) line(line []byte) {
 			st.note(m.Log)
 		}
 	}
+}
+
+// aboutTheRun puts the personality's counters into words: the system calls that
+// programs made and that do not exist.
+func aboutTheRun(text string) (messages []string) {
+	for line := range strings.Lines(text) {
+		var counter struct {
+			Missing string `json:"missing"`
+			Count   int    `json:"count"`
+		}
+		if json.Unmarshal([]byte(line), &counter) == nil && counter.Missing != "" {
+			messages = append(messages, fmt.Sprintf("missing system call %s, made %d times", counter.Missing, counter.Count))
+		}
+	}
+	return messages
 }
 
 // note keeps something for the user until the terminal is back to normal.

@@ -89,6 +89,7 @@ func TestEndings(t *testing.T) {
 		status int
 		says   string
 	}{
+		"missing calls":  {control.ToHost{Exit: &control.Exit{Text: "{\"missing\":\"ptrace\",\"count\":3}\n{\"calls\":9}\n"}}, 0, "missing system call ptrace, made 3 times"},
 		"signal":         {control.ToHost{Exit: &control.Exit{Signal: 11}}, 139, ""},
 		"not found":      {control.ToHost{Refused: &control.Refused{Errno: 2, Text: "/x: not found"}}, 127, "/x: not found"},
 		"not executable": {control.ToHost{Refused: &control.Refused{Errno: 13, Text: "/x: no"}}, 126, "/x: no"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"starling/ipc"
+	"starling/ipc/bootconfig"
 	"starling/ipc/callnum"
 	"starling/ipc/console"
 	"starling/ipc/control"
@@ -140,7 +141,19 @@ func (r *Root) askPersonality() {
 		r.say(control.ToHost{Refused: &control.Refused{Errno: report.Code, Text: report.Text}})
 		return
 	}
-	r.say(control.ToHost{Exit: &control.Exit{Code: report.Code, Signal: report.Signal, Text: report.Text}})
+	r.say(control.ToHost{Exit: &control.Exit{Code: report.Code, Signal: report.Signal, Text: r.aboutTheRun()}})
+}
+
+// aboutTheRun is the personality's counters, if the run was to be counted.
+func (r *Root) aboutTheRun() string {
+	if r.config.Flags&bootconfig.CountMissing == 0 {
+		return ""
+	}
+	report, err := supervise.Ask(r.t, r.ending.personality, supervise.OpStats)
+	if err != nil {
+		return ""
+	}
+	return report.Text
 }
 
 // readControl takes the host's lines.
