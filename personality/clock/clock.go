@@ -61,8 +61,6 @@ type Sink interface {
 	CallExpired(thread uint64)
 	// TimerFDExpired: the deadline of a timerfd passed.
 	TimerFDExpired(id uint64)
-	// TerminalExpired: the deadline of a terminal passed.
-	TerminalExpired(id uint64)
 	// SendTimerSignal sends a signal and tells what became of it. When it is taken off
 	// the queue for delivery the core calls AlarmTaken or PosixTaken.
 	SendTimerSignal(s TimerSignal) Outcome
@@ -127,8 +125,6 @@ func (c *Clock) Advance(now int64) int64 {
 			c.Sink.CallExpired(t.ID)
 		case KindTimerFD:
 			c.Sink.TimerFDExpired(t.ID)
-		case KindTerminal:
-			c.Sink.TerminalExpired(t.ID)
 		case KindInterval:
 			c.alarm(int32(t.ID))
 		case KindPosix:

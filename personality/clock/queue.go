@@ -14,8 +14,6 @@ const (
 	KindPosix
 	// KindCPU is the earliest moment at which a CPU-time timer of the process ID can expire.
 	KindCPU
-	// KindTerminal is the VTIME or output deadline of a terminal; ID is the terminal's.
-	KindTerminal
 )
 
 // Timer is one place in the queue. Its owner embeds it, sets Kind and ID once
