@@ -40,14 +40,6 @@ func (p *Pager) takeFrame(privileged bool) (phys uint64, ok bool) {
 	return p.low + uint64(i)<<table.PageShift, true
 }
 
-// takeZeroFrame is takeFrame with the content zeroed.
-func (p *Pager) takeZeroFrame(privileged bool) (phys uint64, ok bool) {
-	if phys, ok = p.takeFrame(privileged); ok {
-		clear(p.bytes(phys)[:])
-	}
-	return phys, ok
-}
-
 // dropFrame takes one reference away and frees the frame with the last.
 func (p *Pager) dropFrame(phys uint64) {
 	f := p.frameOf(phys)

@@ -71,7 +71,6 @@ type Kernel struct {
 	order     uint64    // counts what became pending, for first come first served
 	alarms    []alarm
 
-	ports      []portRange
 	interrupts map[int]*interrupt
 	images     []*Image
 

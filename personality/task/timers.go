@@ -49,13 +49,6 @@ func (s *timers) TimerFDExpired(id uint64) {
 	}
 }
 
-// TerminalExpired implements clock.Sink.
-func (s *timers) TerminalExpired(id uint64) {
-	if s.TerminalTimer != nil {
-		s.TerminalTimer(id)
-	}
-}
-
 // SendTimerSignal implements clock.Sink.
 func (s *timers) SendTimerSignal(x clock.TimerSignal) clock.Outcome {
 	k := (*Core)(s)
@@ -96,23 +89,5 @@ func (s *timers) AccountCPU(pid int32) {
 func (s *timers) ClockWasSet() {
 	if s.ClockSet != nil {
 		s.ClockSet()
-	}
-}
-
-// CheckCPULimit is RLIMIT_CPU: SIGXCPU each second from the soft limit on, SIGKILL at the hard
-// one (getrlimit(2)).
-func (k *Core) checkCPULimit(p *Process) {
-	l := &p.Limits[rlimitCPU]
-	if l.Cur == Infinity {
-		return
-	}
-	user, system := k.ProcessTimes(p)
-	used := uint64(user+system) / 1e9
-	switch {
-	case used >= l.Max:
-		k.SignalProcess(p, signal.Kernel(int32(unix.SIGKILL)))
-	case used >= l.Cur:
-		l.Cur = used + 1
-		k.SignalProcess(p, signal.Kernel(int32(unix.SIGXCPU)))
 	}
 }

@@ -70,10 +70,10 @@ func memory(*machine.Transport, *ipc.ServerInfo) error {
 func events(t *machine.Transport, _ *ipc.ServerInfo) error {
 	e, err := t.EndpointCreate()
 	if err != nil {
-		return fmt.Errorf("EndpointCreate: %w", err)
+		return fmt.Errorf("making an endpoint: %w", err)
 	}
 	if err := t.Notify(e, 0b101); err != nil {
-		return fmt.Errorf("Notify: %w", err)
+		return fmt.Errorf("notifying it: %w", err)
 	}
 	var ev ipc.Event
 	if err := t.Wait(e, &ev); err != nil || ev.Kind != ipc.EventNotify || ev.Bits != 0b101 {

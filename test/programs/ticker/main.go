@@ -29,10 +29,8 @@ func main() {
 		}
 	}
 	fmt.Println(len(order), order[0] == 'f')
-	select {
-	case <-time.After(20 * time.Millisecond):
-		fmt.Println("after")
-	}
+	<-time.After(20 * time.Millisecond)
+	fmt.Println("after")
 	a := time.AfterFunc(time.Hour, func() { fmt.Println("never") })
 	fmt.Println(a.Stop(), time.Since(start) > 100*time.Millisecond)
 }
