@@ -1,8 +1,6 @@
 package task
 
 import (
-	"golang.org/x/sys/unix"
-
 	"starling/ipc"
 	"starling/personality/clock"
 	"starling/personality/signal"
