@@ -97,9 +97,7 @@ func (v *VFS) Unlock(in *Inode, l *Lock) unix.Errno {
 	if in.locks == nil {
 		return 0
 	}
-	e := v.replace(in, *l, false)
-	v.Waits.Wake(in.WaitID(), wait.Any)
-	return e
+	return v.replace(in, *l, false)
 }
 
 // replace cuts the range of l out of the owner's locks and, with add, puts l there,
@@ -144,8 +142,9 @@ func (v *VFS) replace(in *Inode, l Lock, add bool) unix.Errno {
 	}
 	slices.SortFunc(kept, compareLocks)
 	in.locks.all = kept
-	if add && shrunk {
-		// An exclusive lock became a shared one, or the like.
+	if shrunk {
+		// Only if somebody may have gained by it: two that wait and try in turn would
+		// wake each other for ever.
 		v.Waits.Wake(in.WaitID(), wait.Any)
 	}
 	return 0
