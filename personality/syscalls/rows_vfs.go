@@ -88,7 +88,7 @@ var fileRows = []Row{
 	{unix.SYS_REMOVEXATTR, "removexattr", sysXattrRefuse, Refused, "EOPNOTSUPP"},
 	{unix.SYS_LREMOVEXATTR, "lremovexattr", sysLxattrRefuse, Refused, "EOPNOTSUPP"},
 	{unix.SYS_FREMOVEXATTR, "fremovexattr", sysFxattrRefuse, Refused, "EOPNOTSUPP"},
-	{unix.SYS_FCNTL, "fcntl", sysFcntl, Partial, "no leases, no directory notification"},
+	{unix.SYS_FCNTL, "fcntl", sysFcntl, Partial, "no leases, no directory notification; F_SETOWN and F_SETSIG are kept, no SIGIO is sent"},
 	{unix.SYS_FLOCK, "flock", sysFlock, Full, ""},
 	{unix.SYS_IOCTL, "ioctl", sysIoctl, Partial, "what the file knows; ENOTTY for the rest"},
 	{unix.SYS_PIPE, "pipe", sysPipe, Full, ""},
