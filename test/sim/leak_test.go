@@ -3,6 +3,8 @@ package sim
 import (
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	kernel "starling/ipc/sim"
 	"starling/pager/client"
 	"starling/pager/table"
@@ -45,7 +47,8 @@ func TestNothingLeaks(t *testing.T) {
 		twice.Main = func(p *kernel.Prog) {
 			for range 4 {
 				wait(p, p.Fork(s.Main), 0)
-				sleep(p, 200e6) // grandchildren end
+				kill(p, -1, unix.SIGKILL) // grandchildren that would run for ever
+				sleep(p, 200e6)
 				seen = append(seen, m.books(reader))
 			}
 		}

@@ -13,8 +13,12 @@ import (
 	"starling/ipc/wire"
 )
 
-// stepsLimit is how many things may happen in a run before it counts as one that never ends.
-const stepsLimit = 20e6
+// A run in which more things happen, or that takes longer in its own time, counts as
+// one that never ends.
+const (
+	stepsLimit = 20e6
+	timeLimit  = 3600e9 // ns
+)
 
 // notified is root's part: the personality says that something changed, root asks what.
 func (m *Machine) notified(ev *ipc.Event) {
@@ -51,11 +55,13 @@ func (m *Machine) Finish() {
 // that goes on for ever, is an error.
 func (m *Machine) Until(what string, done func() bool) {
 	m.t.Helper()
-	if !m.Kernel.Run(stepsLimit, done) {
-		m.t.Fatalf("%v steps and still not: %s\n%s", float64(stepsLimit), what, m.Kernel.Console())
+	end := m.Kernel.Now() + timeLimit
+	m.Kernel.Run(stepsLimit, func() bool { return done() || m.Kernel.Now() > end })
+	if !done() && m.Kernel.Now() > end {
+		m.t.Fatalf("an hour later still not: %s\noutput %q\n%s", what, m.Output(), m.Kernel.Console())
 	}
 	if !done() {
-		m.t.Fatalf("nothing can happen any more, and not: %s\noutput %q\n%s", what, m.Output(), m.Kernel.Console())
+		m.t.Fatalf("nothing can happen any more, or far too much, and not: %s\noutput %q\n%s", what, m.Output(), m.Kernel.Console())
 	}
 }
 
