@@ -104,14 +104,26 @@ func (g *granter) device(d manifest.Device) {
 		}
 		g.once(d.Name, ipc.Grant{Handle: h, Kind: ipc.GrantInterrupt, Base: d.First, Size: 1})
 	case manifest.Registers:
-		for _, p := range g.r.info.All() {
-			if p.Kind == ipc.GrantDevice && p.Base == d.First && p.Size == d.Count {
-				g.copy(d.Name, p)
-				return
-			}
-		}
-		g.fail("device %s: root has no registers at %#x", d.Name, d.First)
+		g.registers(d)
 	}
+}
+
+// registers maps a device's memory into the server's window. The server gets no
+// capability: root's covers all devices.
+func (g *granter) registers(d manifest.Device) {
+	for _, p := range g.r.info.All() {
+		if p.Kind != ipc.GrantDevice || d.First < p.Base || d.First+d.Count > p.Base+p.Size {
+			continue
+		}
+		all := piece{p.Handle, p.Base, p.Size / pageSize}
+		err := g.r.memory.mapRange(g.s.space, ipc.WindowAddress+d.First, all, (d.First-p.Base)/pageSize, d.Count/pageSize, ipc.Read|ipc.Write)
+		if err != nil {
+			g.fail("device %s: %w", d.Name, err)
+		}
+		g.name(d.Name, ipc.Grant{Kind: ipc.GrantDevice, Base: d.First, Size: d.Count})
+		return
+	}
+	g.fail("device %s: root has no registers at %#x", d.Name, d.First)
 }
 
 func (g *granter) fail(format string, args ...any) {

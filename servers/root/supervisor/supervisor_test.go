@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -139,7 +140,7 @@ func bootWorld(w *world, files ...bundle.File) *world {
 	var info ipc.ServerInfo
 	grant := func(name string, kind ipc.GrantKind, h ipc.Handle) {
 		g := ipc.Grant{Handle: h, Kind: kind}
-		if kind == ipc.GrantMemory {
+		if kind == ipc.GrantMemory || kind == ipc.GrantDevice {
 			base, pages, err := w.tr.MemoryInfo(h)
 			if err != nil {
 				t.Fatal(err)
@@ -157,6 +158,7 @@ func bootWorld(w *world, files ...bundle.File) *world {
 	grant("space", ipc.GrantSpace, space)
 	grant("machine", ipc.GrantMachine, w.tr.GiveMachine())
 	grant("bundle", ipc.GrantMemory, w.tr.Adopt(image))
+	grant("devices", ipc.GrantDevice, w.tr.GiveMemory(4))
 	grant("memory0", ipc.GrantMemory, w.tr.GiveMemory(0))
 	window := table.NewWindow(w.k.Window(), 0, uint64(len(w.k.Physical())))
 	w.root, w.err = New(w.tr, &info, window)
@@ -320,6 +322,34 @@ func TestConsoleIsStartedAgainAsOftenAsTheManifestSays(t *testing.T) {
 	}
 	if off, code := w.k.Off(); !off || code != codeFailure {
 		t.Errorf("off %v with code %d", off, code)
+	}
+}
+
+// A driver's registers are mapped into its window; what no device has is refused.
+func TestRegisters(t *testing.T) {
+	probe := boot(t, goodFiles(t)...)
+	devices, _ := probe.root.info.Grant("devices")
+	for first, want := range map[uint64]string{
+		devices.Base + pageSize: "",
+		devices.Base - pageSize: "device card: root has no registers",
+	} {
+		files := goodFiles(t)
+		device := fmt.Sprintf("restarts: 1\n    devices:\n      - {name: card, registers: %#x-%#x}", first, first+pageSize-1)
+		files[0].Data = []byte(strings.Replace(system, "restarts: 1", device, 1))
+		w := boot(t, files...)
+		if want != "" {
+			if w.err == nil || !strings.Contains(w.err.Error(), want) {
+				t.Errorf("%#x: %v", first, w.err)
+			}
+			continue
+		}
+		if w.err != nil {
+			t.Fatal(w.err)
+		}
+		screen, _ := w.root.byName("screen")
+		if g, ok := readInfo(screen).Grant("card"); !ok || g.Kind != ipc.GrantDevice || g.Base != first || g.Handle != 0 {
+			t.Errorf("%#x: %v %+v", first, ok, g)
+		}
 	}
 }
 
