@@ -20,7 +20,8 @@ func (p *Personality) Export() []byte {
 	tasks, memory := p.k.Export()
 	s := state.PersonalityT{
 		Tasks: tasks, Memory: memory, Files: p.k.VFS.Export(), Clock: p.k.Clock.Export(), Terminals: p.ttys.Export(),
-		Report: uint32(p.report.State), ReportCode: p.report.Code, ReportSignal: p.report.Signal, ReportText: p.report.Text,
+		Tracing: p.k.ExportTracing(),
+		Report:  uint32(p.report.State), ReportCode: p.report.Code, ReportSignal: p.report.Signal, ReportText: p.report.Text,
 	}
 	b := flatbuffers.NewBuilder(64 << 10)
 	b.Finish(s.Pack(b))
@@ -47,6 +48,11 @@ func (p *Personality) Import(b []byte) error {
 	}
 	if e := p.k.Import(s.Tasks, s.Memory, r); e != 0 {
 		return fmt.Errorf("%w: tasks: %w", ErrState, e)
+	}
+	if s.Tracing != nil {
+		if e := p.k.ImportTracing(s.Tracing); e != 0 {
+			return fmt.Errorf("%w: tracing: %w", ErrState, e)
+		}
 	}
 	p.k.Clock.Import(s.Clock)
 	p.report = supervise.Report{State: supervise.State(s.Report), Code: s.ReportCode, Signal: s.ReportSignal, Text: s.ReportText}

@@ -16,6 +16,7 @@ type PersonalityT struct {
 	ReportCode   uint32      `json:"report_code"`
 	ReportSignal uint32      `json:"report_signal"`
 	ReportText   string      `json:"report_text"`
+	Tracing      *TracingT   `json:"tracing"`
 }
 
 func (t *PersonalityT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -28,6 +29,7 @@ func (t *PersonalityT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	clockOffset := t.Clock.Pack(builder)
 	terminalsOffset := t.Terminals.Pack(builder)
 	reportTextOffset := builder.CreateString(t.ReportText)
+	tracingOffset := t.Tracing.Pack(builder)
 	PersonalityStart(builder)
 	PersonalityAddTasks(builder, tasksOffset)
 	PersonalityAddMemory(builder, memoryOffset)
@@ -38,6 +40,7 @@ func (t *PersonalityT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	PersonalityAddReportCode(builder, t.ReportCode)
 	PersonalityAddReportSignal(builder, t.ReportSignal)
 	PersonalityAddReportText(builder, reportTextOffset)
+	PersonalityAddTracing(builder, tracingOffset)
 	return PersonalityEnd(builder)
 }
 
@@ -51,6 +54,7 @@ func (rcv *Personality) UnPackTo(t *PersonalityT) {
 	t.ReportCode = rcv.ReportCode()
 	t.ReportSignal = rcv.ReportSignal()
 	t.ReportText = string(rcv.ReportText())
+	t.Tracing = rcv.Tracing(nil).UnPack()
 }
 
 func (rcv *Personality) UnPack() *PersonalityT {
@@ -198,8 +202,21 @@ func (rcv *Personality) ReportText() []byte {
 	return nil
 }
 
+func (rcv *Personality) Tracing(obj *Tracing) *Tracing {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(22))
+	if o != 0 {
+		x := rcv._tab.Indirect(o + rcv._tab.Pos)
+		if obj == nil {
+			obj = new(Tracing)
+		}
+		obj.Init(rcv._tab.Bytes, x)
+		return obj
+	}
+	return nil
+}
+
 func PersonalityStart(builder *flatbuffers.Builder) {
-	builder.StartObject(9)
+	builder.StartObject(10)
 }
 func PersonalityAddTasks(builder *flatbuffers.Builder, tasks flatbuffers.UOffsetT) {
 	builder.PrependUOffsetTSlot(0, flatbuffers.UOffsetT(tasks), 0)
@@ -227,6 +244,9 @@ func PersonalityAddReportSignal(builder *flatbuffers.Builder, reportSignal uint3
 }
 func PersonalityAddReportText(builder *flatbuffers.Builder, reportText flatbuffers.UOffsetT) {
 	builder.PrependUOffsetTSlot(8, flatbuffers.UOffsetT(reportText), 0)
+}
+func PersonalityAddTracing(builder *flatbuffers.Builder, tracing flatbuffers.UOffsetT) {
+	builder.PrependUOffsetTSlot(9, flatbuffers.UOffsetT(tracing), 0)
 }
 func PersonalityEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -47,6 +47,8 @@ type ProcessT struct {
 	Execing             int32          `json:"execing"`
 	BornOrder           uint64         `json:"born_order"`
 	SignalId            uint64         `json:"signal_id"`
+	ParentThread        int32          `json:"parent_thread"`
+	MayTrace            int32          `json:"may_trace"`
 }
 
 func (t *ProcessT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -130,6 +132,8 @@ func (t *ProcessT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	ProcessAddExecing(builder, t.Execing)
 	ProcessAddBornOrder(builder, t.BornOrder)
 	ProcessAddSignalId(builder, t.SignalId)
+	ProcessAddParentThread(builder, t.ParentThread)
+	ProcessAddMayTrace(builder, t.MayTrace)
 	return ProcessEnd(builder)
 }
 
@@ -194,6 +198,8 @@ func (rcv *Process) UnPackTo(t *ProcessT) {
 	t.Execing = rcv.Execing()
 	t.BornOrder = rcv.BornOrder()
 	t.SignalId = rcv.SignalId()
+	t.ParentThread = rcv.ParentThread()
+	t.MayTrace = rcv.MayTrace()
 }
 
 func (rcv *Process) UnPack() *ProcessT {
@@ -754,8 +760,32 @@ func (rcv *Process) MutateSignalId(n uint64) bool {
 	return rcv._tab.MutateUint64Slot(82, n)
 }
 
+func (rcv *Process) ParentThread() int32 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(84))
+	if o != 0 {
+		return rcv._tab.GetInt32(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Process) MutateParentThread(n int32) bool {
+	return rcv._tab.MutateInt32Slot(84, n)
+}
+
+func (rcv *Process) MayTrace() int32 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(86))
+	if o != 0 {
+		return rcv._tab.GetInt32(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Process) MutateMayTrace(n int32) bool {
+	return rcv._tab.MutateInt32Slot(86, n)
+}
+
 func ProcessStart(builder *flatbuffers.Builder) {
-	builder.StartObject(40)
+	builder.StartObject(42)
 }
 func ProcessAddPid(builder *flatbuffers.Builder, pid int32) {
 	builder.PrependInt32Slot(0, pid, 0)
@@ -888,6 +918,12 @@ func ProcessAddBornOrder(builder *flatbuffers.Builder, bornOrder uint64) {
 }
 func ProcessAddSignalId(builder *flatbuffers.Builder, signalId uint64) {
 	builder.PrependUint64Slot(39, signalId, 0)
+}
+func ProcessAddParentThread(builder *flatbuffers.Builder, parentThread int32) {
+	builder.PrependInt32Slot(40, parentThread, 0)
+}
+func ProcessAddMayTrace(builder *flatbuffers.Builder, mayTrace int32) {
+	builder.PrependInt32Slot(41, mayTrace, 0)
 }
 func ProcessEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

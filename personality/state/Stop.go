@@ -13,6 +13,7 @@ type StopT struct {
 	Message  uint64       `json:"message"`
 	Info     *SignalInfoT `json:"info"`
 	Reported bool         `json:"reported"`
+	Event    byte         `json:"event"`
 }
 
 func (t *StopT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -27,6 +28,7 @@ func (t *StopT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	infoOffset := t.Info.Pack(builder)
 	StopAddInfo(builder, infoOffset)
 	StopAddReported(builder, t.Reported)
+	StopAddEvent(builder, t.Event)
 	return StopEnd(builder)
 }
 
@@ -37,6 +39,7 @@ func (rcv *Stop) UnPackTo(t *StopT) {
 	t.Message = rcv.Message()
 	t.Info = rcv.Info(nil).UnPack()
 	t.Reported = rcv.Reported()
+	t.Event = rcv.Event()
 }
 
 func (rcv *Stop) UnPack() *StopT {
@@ -148,8 +151,20 @@ func (rcv *Stop) MutateReported(n bool) bool {
 	return rcv._tab.MutateBoolSlot(14, n)
 }
 
+func (rcv *Stop) Event() byte {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(16))
+	if o != 0 {
+		return rcv._tab.GetByte(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Stop) MutateEvent(n byte) bool {
+	return rcv._tab.MutateByteSlot(16, n)
+}
+
 func StopStart(builder *flatbuffers.Builder) {
-	builder.StartObject(6)
+	builder.StartObject(7)
 }
 func StopAddReason(builder *flatbuffers.Builder, reason byte) {
 	builder.PrependByteSlot(0, reason, 0)
@@ -168,6 +183,9 @@ func StopAddInfo(builder *flatbuffers.Builder, info flatbuffers.UOffsetT) {
 }
 func StopAddReported(builder *flatbuffers.Builder, reported bool) {
 	builder.PrependBoolSlot(5, reported, false)
+}
+func StopAddEvent(builder *flatbuffers.Builder, event byte) {
+	builder.PrependByteSlot(6, event, 0)
 }
 func StopEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -139,9 +139,15 @@ func (q *CloneArgs) check(k *Core, t *Thread) unix.Errno {
 func Clone(c *Call, q *CloneArgs) Result {
 	k, t := c.K, c.T
 	if c.Again {
+		tid := int32(c.State.Scratch0)
+		if p := k.Process(tid); p != nil && p.VforkParent == t.Tid {
+			t.VforkChild = tid // woken for something else: an event of its tracer's
+			return c.Block(RestartNoIntr, 0)
+		}
 		// A vfork's child has called execve(2) or is gone.
 		t.VforkChild = 0
-		return Result(c.State.Scratch0)
+		k.event(t, unix.PTRACE_EVENT_VFORK_DONE, uint64(tid))
+		return Result(tid)
 	}
 	if e := q.check(k, t); e != 0 {
 		return Err(e)
@@ -195,6 +201,8 @@ func Clone(c *Call, q *CloneArgs) Result {
 		}
 	}
 	k.inheritThread(u, t, q)
+	u.inheritGuard(t)
+	k.traceChild(u, t, q)
 	k.startChild(u, t, q)
 	if q.Flags&unix.CLONE_VFORK != 0 {
 		c.State.Scratch0 = int64(tid)
@@ -258,7 +266,7 @@ func (k *Core) inherit(p *Process, t *Thread, q *CloneArgs) {
 		parent = from.parent
 		p.ExitSignal = from.ExitSignal
 	}
-	p.parent, p.ProcessT.Parent = parent, parent.Pid
+	p.parent, p.ProcessT.Parent, p.ParentThread = parent, parent.Pid, t.Tid
 	parent.children = append(parent.children, p)
 	p.Limits = from.Limits
 	p.Terminal = from.Terminal
@@ -309,6 +317,9 @@ func (k *Core) startChild(u, t *Thread, q *CloneArgs) {
 	isa.CopyForChild(u.frame, t.frame)
 	isa.SetResult(u.frame, 0)
 	isa.SetNumber(u.frame, isa.NoCall)
+	if t.trace != nil {
+		isa.StopStep(u.frame, t.trace.ForcedStep)
+	}
 	if q.Stack != 0 {
 		isa.SetSP(u.frame, q.Stack)
 	}
@@ -325,7 +336,7 @@ func (k *Core) startChild(u, t *Thread, q *CloneArgs) {
 	if t.Proc == u.Proc && u.Proc.Stop != byte(NoGroupStop) {
 		u.attention |= AttendStop
 	}
-	if u.attention != 0 {
+	if u.attention&attendLeaving != 0 {
 		u.become(Leaving)
 		k.leave(u)
 		return

@@ -36,6 +36,8 @@ type Config struct {
 	WallTime int64
 	// Randomize: address space layout randomisation, from the seed.
 	Randomize bool
+	// TraceScope is kernel.yama.ptrace_scope: ScopeClassic as Debian sets it.
+	TraceScope int
 }
 
 // Core is the state of all processes and threads, and the way to everything else.
@@ -68,9 +70,9 @@ type Core struct {
 	// Terminal tells the terminals of a session's end and of processes that leave.
 	Terminal TerminalHooks
 
-	// TimerFD, TerminalTimer and ClockSet are told what the clock tells (clock.Sink).
-	TimerFD, TerminalTimer func(id uint64)
-	ClockSet               func()
+	// TimerFD and ClockSet are told what the clock tells (clock.Sink).
+	TimerFD  func(id uint64)
+	ClockSet func()
 
 	slots     []*Thread // by frame slot, which is the badge
 	freeSlots []uint32  // last freed first
@@ -93,6 +95,8 @@ type Core struct {
 
 	loads  [3]uint64
 	loadAt int64
+
+	traceRank uint64 // counts threads that came to be traced
 
 	exited     bool
 	exitStatus int32

@@ -36,6 +36,9 @@ func (k *Core) handleRare(ev *ipc.Event) {
 		}
 	case ipc.EventReport:
 		if t := k.arrived(ev); t != nil {
+			if k.Clock.WatchesCPU(t.Proc.Pid) {
+				k.Clock.CheckCPU(t.Proc.Pid)
+			}
 			t.become(Leaving)
 			k.run(t)
 		}
@@ -80,6 +83,11 @@ func (k *Core) arrived(ev *ipc.Event) *Thread {
 // syscall runs a system call. The way of a call that does not block and of which
 // nobody wants to know is short.
 func (k *Core) syscall(t *Thread) {
+	if t.attention&AttendTrace != 0 {
+		k.enter(t)
+		k.run(t)
+		return
+	}
 	number := isa.Number(t.frame)
 	t.Number = number
 	c := &t.call
@@ -88,16 +96,8 @@ func (k *Core) syscall(t *Thread) {
 	if number != unix.SYS_RESTART_SYSCALL {
 		*c.State = zeroCall
 	}
-	var h Handler
-	if uint32(number) < TableSize {
-		h = k.Table[number]
-	}
-	if h == nil {
-		k.Missing[number]++
-		h = missing
-	}
 	t.Run = Calling
-	r := h(c)
+	r := k.handler(number)(c)
 	if r > NoReturn && t.attention == 0 {
 		isa.SetResult(t.frame, int64(r))
 		t.Run = Running
@@ -110,6 +110,20 @@ func (k *Core) syscall(t *Thread) {
 	k.run(t)
 }
 
+// handler is what runs for a number.
+func (k *Core) handler(number int32) Handler {
+	if uint32(number) < TableSize && k.Table[number] != nil {
+		return k.Table[number]
+	}
+	return k.absent(number)
+}
+
+// absent counts a call that does not exist.
+func (k *Core) absent(number int32) Handler {
+	k.Missing[number]++
+	return missing
+}
+
 func missing(*Call) Result { return Err(unix.ENOSYS) }
 
 // called is what follows a handler: the thread waits, leaves, or is no more.
@@ -117,6 +131,8 @@ func (k *Core) called(t *Thread, r Result) {
 	switch {
 	case t.Run != Calling:
 		// The call ended the thread.
+	case r == Blocked && t.attention&AttendEvent != 0:
+		k.holdForEvent(t, Calling)
 	case r == Blocked:
 		t.become(Waiting)
 		if k.lastRun == t {
@@ -152,6 +168,9 @@ func (k *Core) again(t *Thread) {
 	k.unblock(t)
 	c.Again, c.TimedOut = true, t.timedOut
 	t.woken, t.timedOut = false, false
+	if t.Proc.Execing == t.Tid {
+		t.Proc.Execing = 0
+	}
 	number := t.Number
 	if number == unix.SYS_RESTART_SYSCALL {
 		number = t.RestartNumber
@@ -179,12 +198,12 @@ func (k *Core) unblock(t *Thread) {
 }
 
 // interruptible reports whether the blocked call has to end now. The parent in a
-// vfork(2) waits for its child whatever comes, short of its end.
+// vfork(2) waits for its child whatever comes, short of its end, and execve(2) for other threads.
 func (t *Thread) interruptible() bool {
-	if t.VforkChild != 0 {
+	if t.VforkChild != 0 || t.Proc.Execing == t.Tid {
 		return t.attention&AttendExit != 0
 	}
-	return t.attention&(AttendSignals|AttendStop|AttendExit) != 0
+	return t.attention&(AttendSignals|AttendStop|AttendExit|AttendTrap) != 0
 }
 
 // interrupt ends a blocked call because of a signal, a stop or the end of the thread.
@@ -276,18 +295,56 @@ func (k *Core) attend(t *Thread) {
 			k.interrupt(t)
 		}
 	case Stopped:
-		if t.attention&AttendExit != 0 {
-			t.stop = Stop{}
-			t.become(Exiting)
-		} else if t.stop.Reason == StopGroup && t.Proc.Stop == byte(NoGroupStop) {
+		switch {
+		case t.attention&AttendExit != 0:
+			if t.letGo() == Exiting {
+				t.become(Exiting)
+			} else {
+				t.become(Leaving)
+			}
+		case t.stop.Released:
+			k.goOn(t)
+		case t.stirred():
 			t.become(t.letGo())
 		}
-	case Running:
-		if t.attention&AttendExit != 0 {
+	case Running, Starting:
+		if t.attention&AttendNow != 0 && !t.showsExit() {
 			t.become(Exiting)
 		}
 	}
+	if t.Run == Leaving && k.mustRunFirst(t) {
+		k.report(t)
+		return
+	}
 	k.run(t)
+}
+
+// mustRunFirst reports whether a thread that somebody else made leave its call is about to
+// end: others may see that only once the thread has been scheduled.
+func (k *Core) mustRunFirst(t *Thread) bool {
+	if t.attention&AttendNow != 0 || t.Fresh {
+		return false
+	}
+	if t.attention&AttendExit != 0 {
+		return true
+	}
+	if t.attention&AttendSignals == 0 {
+		return false
+	}
+	n := t.next()
+	if n == 0 || t.Handlers.Of(n).Handler != signal.Dfl {
+		return false
+	}
+	d := signal.DefaultOf(n)
+	return d == signal.Terminate || d == signal.Dump
+}
+
+// report sends a thread back to user mode so that it comes back before its first instruction.
+func (k *Core) report(t *Thread) {
+	t.become(Running)
+	mask := t.changed
+	t.changed = 0
+	k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResumeReport, Mask: mask})
 }
 
 // notice makes a thread look at its attention: a blocked call is interrupted, a running
@@ -297,7 +354,7 @@ func (k *Core) notice(t *Thread) {
 	case Waiting, Stopped:
 		k.enqueue(t)
 	case Running:
-		if t.attention&AttendExit != 0 {
+		if t.attention&AttendNow != 0 && !t.showsExit() {
 			k.enqueue(t)
 		} else {
 			k.Transport.ThreadRecall(ipc.Handle(t.Handle))
@@ -349,6 +406,13 @@ func (k *Core) exception(t *Thread, ev *ipc.Event) {
 	t.become(Leaving)
 	if isa.NeedsFP(ev.Vector) {
 		k.Transport.ThreadSync(ipc.Handle(t.Handle), ipc.MaskFP)
+	}
+	if isa.IsDebugTrap(ev.Vector) {
+		if t.attention&AttendUnstep != 0 {
+			k.run(t) // a step of a tracer's that is gone
+			return
+		}
+		k.debugTrap(t)
 	}
 	s := isa.Exception(t.frame, ev.Vector)
 	t.FaultError, t.FaultVector = ev.Error, uint64(ev.Vector)

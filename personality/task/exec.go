@@ -9,6 +9,7 @@ import (
 	"starling/ipc"
 	"starling/personality/signal"
 	"starling/personality/vfs"
+	"starling/personality/wait"
 )
 
 // Execute is execve(2) from the opened file on; it takes over the reference. name is
@@ -22,6 +23,14 @@ func Execute(c *Call, f *vfs.File, name string, argv, envp []string) Result {
 	if e != 0 {
 		return Err(e)
 	}
+	if len(t.Proc.threads) > 1 || t.Proc.deadThreads > 0 {
+		if !k.endOthers(t) {
+			// Threads that a tracer holds at their end take their time. The program is read
+			// again when they are gone.
+			p.space.Put()
+			return c.Block(RestartNoIntr, 0)
+		}
+	}
 	// The new program needs a kernel thread before the old one is given up: the
 	// last thing that can fail.
 	old := *t
@@ -31,12 +40,15 @@ func Execute(c *Call, f *vfs.File, name string, argv, envp []string) Result {
 		p.space.Put()
 		return Err(e)
 	}
+	was, number := t.Tid, t.Number
 	k.onlyThread(t)
 	k.Transport.ThreadDestroy(ipc.Handle(old.Handle))
 	k.Transport.CapDelete(ipc.Handle(old.Handle))
 	t.OldUserTime = t.UserTime
 	t.MM = old.MM
 	k.becomeProgram(t, p)
+	isa.SetNumber(t.frame, uint64(number)) // a tracer sees the return of this call
+	k.tellExec(t, was)
 	return NoReturn
 }
 
@@ -52,8 +64,14 @@ func (k *Core) onlyThread(t *Thread) {
 		u.become(Exiting)
 		k.exitThread(u)
 	}
+	p.Execing = 0
 	if t.Leader() {
 		return
+	}
+	if p.leader.trace != nil {
+		// Its tracer hears of the number again: as that of the program's only thread.
+		k.Waits.Wake(wait.ID(p.leader.trace.tracer.Proc.WaitId), wait.In)
+		k.unlink(p.leader)
 	}
 	if e := k.pids[t.Tid]; e != nil {
 		e.thread = nil

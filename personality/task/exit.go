@@ -14,21 +14,23 @@ import (
 const coreFlag = 0x80
 
 // endProcess makes every thread of a process end; status is as wait(2) encodes it. The
-// first reason counts.
-func (k *Core) endProcess(p *Process, status int32) {
+// first reason counts. how is AttendNow when the process ends itself; the end that somebody
+// else sends happens when its threads run next, so that the sender goes on first, as on Linux.
+func (k *Core) endProcess(p *Process, status int32, how Attention) {
 	if p.Exiting || p.Zombie {
+		k.hurryExits(p, status)
 		return
 	}
 	p.Exiting, p.ExitCode = true, status
 	p.Stop = byte(NoGroupStop)
 	for _, t := range p.threads {
-		k.endThread(t)
+		k.endThread(t, how)
 	}
 }
 
-// endThread makes one thread end at its next step.
-func (k *Core) endThread(t *Thread) {
-	t.attention |= AttendExit
+// endThread makes one thread end.
+func (k *Core) endThread(t *Thread, how Attention) {
+	t.attention |= AttendExit | how
 	if t.Run == Starting {
 		k.enqueue(t)
 		return
@@ -47,7 +49,7 @@ func ExitThread(c *Call) Result {
 // ExitGroup is exit_group(2).
 func ExitGroup(c *Call) Result {
 	t := c.T
-	c.K.endProcess(t.Proc, int32(c.Args[0]&0xff)<<8)
+	c.K.endProcess(t.Proc, int32(c.Args[0]&0xff)<<8, AttendNow)
 	t.become(Exiting)
 	return NoReturn
 }
@@ -60,6 +62,12 @@ func (k *Core) exitThread(t *Thread) {
 	}
 	k.unblock(t)
 	t.stop = Stop{}
+	if t.trace != nil && k.heldAtExit(t) {
+		return
+	}
+	if p.Execing == t.Tid {
+		p.Execing = 0
+	}
 	if t.VforkChild != 0 {
 		t.VforkChild = 0
 	}
@@ -92,7 +100,8 @@ func (k *Core) exitThread(t *Thread) {
 	p.Involuntary += t.Involuntary
 	p.Uid = t.Cred.UID
 	p.threads = remove(p.threads, t)
-	if !t.Leader() {
+	k.releaseTracees(t)
+	if !k.lingers(t) && !t.Leader() {
 		// Nobody waits for it: gone.
 		if e := k.pids[t.Tid]; e != nil && e.thread == t {
 			e.thread = nil
@@ -105,6 +114,7 @@ func (k *Core) exitThread(t *Thread) {
 	if len(p.threads) > 0 {
 		k.releaseHandlers(t)
 		k.settleGroupStop(p)
+		k.aloneForExec(p)
 		return
 	}
 	k.processEnded(p, t)
@@ -187,6 +197,13 @@ func (k *Core) processEnded(p *Process, last *Thread) {
 // for its children has nothing to wait for.
 func (k *Core) tellEnd(p *Process, uid uint32) {
 	parent := p.parent
+	if p.deadThreads > 0 {
+		return // the tracer has to wait for the other threads first
+	}
+	if p.traced() {
+		k.tellTracerEnd(p.leader, p.ExitCode) // the parent's turn comes when the tracer has waited
+		return
+	}
 	if parent == nil {
 		k.reap(p)
 		return
@@ -294,7 +311,7 @@ func (k *Core) outOfMemory(t *Thread) {
 		victim = t.Proc
 	}
 	victim.MemoryKilled = true
-	k.SignalProcess(victim, signal.Kernel(int32(unix.SIGKILL)))
+	k.endProcess(victim, int32(unix.SIGKILL), AttendNow) // its memory is wanted at once
 }
 
 // Exited tells whether the program has ended, and how.

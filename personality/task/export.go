@@ -46,6 +46,9 @@ func (k *Core) Export() (*state.TasksT, *state.MemoryT) {
 	for _, p := range k.processes {
 		x.process(p)
 	}
+	for _, u := range k.lingering() {
+		x.thread(u)
+	}
 	slices.SortFunc(t.Processes, func(a, b *state.ProcessT) int { return cmp.Compare(a.Pid, b.Pid) })
 	slices.SortFunc(t.Threads, func(a, b *state.ThreadT) int { return cmp.Compare(a.Tid, b.Tid) })
 	slices.SortFunc(t.Creds, func(a, b *state.CredT) int { return cmp.Compare(a.Id, b.Id) })
@@ -125,7 +128,7 @@ func (x *exporter) thread(t *Thread) {
 	s.Stop = nil
 	if t.stop.Reason != NotStopped {
 		s.Stop = &state.StopT{Reason: byte(t.stop.Reason), Then: byte(t.stop.Then), Code: t.stop.Code,
-			Message: t.stop.Message, Info: t.stop.Info.Export(), Reported: t.stop.Reported}
+			Message: t.stop.Message, Info: t.stop.Info.Export(), Reported: t.stop.Reported, Event: t.stop.Event}
 	}
 	s.Cred = t.Cred.ID
 	if !x.creds[t.Cred] {

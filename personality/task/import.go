@@ -104,7 +104,7 @@ func (im *importer) thread(x *state.ThreadT) unix.Errno {
 		t.state = *x.Call
 	}
 	if s := x.Stop; s != nil && s.Reason != byte(NotStopped) {
-		t.stop = Stop{Reason: StopReason(s.Reason), Then: RunState(s.Then), Code: s.Code, Message: s.Message, Reported: s.Reported}
+		t.stop = Stop{Reason: StopReason(s.Reason), Then: RunState(s.Then), Code: s.Code, Message: s.Message, Reported: s.Reported, Event: s.Event}
 		if s.Info != nil {
 			t.stop.Info = signal.ImportInfo(s.Info)
 		}
@@ -181,6 +181,9 @@ func (im *importer) processes(list []*state.ProcessT) unix.Errno {
 		}
 	}
 	for _, t := range im.threads {
+		if t.Proc == nil && t.Run == Dead {
+			t.Proc = k.Process(t.Process) // waits for its tracer
+		}
 		if t.Proc == nil {
 			return unix.EINVAL
 		}

@@ -13,21 +13,34 @@ import (
 // then the decision about an interrupted call. The order is that of
 // Linux's exit_to_user_mode_loop.
 func (k *Core) leave(t *Thread) {
-	for t.attention&(AttendExit|AttendStop|AttendSignals) != 0 {
+	for t.attention&attendLeaving != 0 {
 		switch {
 		case t.attention&AttendExit != 0:
 			t.become(Exiting)
 			return
+		case t.attention&(AttendEvent|AttendReturn) != 0:
+			if k.returned(t) {
+				return
+			}
+			continue
 		case t.attention&AttendStop != 0:
 			k.joinGroupStop(t)
 			return
+		case t.attention&AttendTrap != 0:
+			k.trapNow(t)
+			return
+		case t.attention&AttendUnstep != 0:
+			t.attention &^= AttendUnstep
+			isa.StopStep(t.frame, true)
+			t.Change(ipc.MaskControl)
+			continue
 		}
 		i := k.take(t)
 		if i.Signo == 0 {
 			t.recalculate()
 			continue
 		}
-		if !k.deliver(t, &i) {
+		if k.holdForSignal(t, &i) || !k.deliver(t, &i) {
 			return
 		}
 	}
@@ -42,20 +55,24 @@ func (k *Core) leave(t *Thread) {
 	k.resume(t)
 }
 
-// take removes the signal to be delivered next: thread-directed before process-directed,
-// what an instruction caused before all.
-func (k *Core) take(t *Thread) signal.Info {
-	mask := t.Blocked()
-	own, shared := t.Signals.Pending&^mask, t.Proc.Signals.Pending&^mask
-	var i signal.Info
-	switch {
-	case own&signal.Synchronous != 0 || own != 0 && shared&signal.Synchronous == 0:
-		i = t.Signals.Take(mask)
-	case shared != 0:
-		i = t.Proc.Signals.Take(mask)
-	case own != 0:
-		i = t.Signals.Take(mask)
+// next is the signal to be delivered next, 0 if there is none: thread-directed before
+// process-directed, what an instruction caused before all.
+func (t *Thread) next() int32 {
+	q := t.nextQueue()
+	return (q.Pending &^ t.Blocked()).Next()
+}
+
+func (t *Thread) nextQueue() *signal.Queue {
+	own, shared := t.Signals.Pending&^t.Blocked(), t.Proc.Signals.Pending&^t.Blocked()
+	if own&signal.Synchronous != 0 || own != 0 && shared&signal.Synchronous == 0 {
+		return &t.Signals
 	}
+	return &t.Proc.Signals
+}
+
+// take removes the signal to be delivered next.
+func (k *Core) take(t *Thread) signal.Info {
+	i := t.nextQueue().Take(t.Blocked())
 	t.recalculate()
 	if i.Signo != 0 {
 		k.taken(t, &i)
@@ -115,6 +132,10 @@ func (k *Core) deliver(t *Thread, i *signal.Info) bool {
 		a.Handler = signal.Dfl
 	}
 	k.restartHandled(t, &act)
+	stepped := t.trace != nil && t.trace.steps()
+	if stepped {
+		t.endStep(t.trace) // the frame shows the program's own flags
+	}
 	if !k.pushFrame(t, i, &act) {
 		// The handler cannot run: SIGSEGV instead, which kills if it was that signal.
 		t.RestoreMask = false
@@ -130,6 +151,10 @@ func (k *Core) deliver(t *Thread, i *signal.Info) bool {
 		m |= signal.Bit(i.Signo)
 	}
 	k.SetMask(t, m)
+	if stepped {
+		k.steppedIntoHandler(t)
+		return false
+	}
 	return true
 }
 
@@ -140,7 +165,7 @@ func (k *Core) deliverDefault(t *Thread, i *signal.Info) bool {
 	case signal.Ignore, signal.Continue:
 		return true
 	case signal.Stop:
-		if i.Signo != int32(unix.SIGSTOP) && k.GroupOrphaned(p.Group) {
+		if i.Signo != int32(unix.SIGSTOP) && k.GroupOrphaned(p.Group) || t.continued() {
 			return true
 		}
 		k.startGroupStop(p, i.Signo)
@@ -149,7 +174,7 @@ func (k *Core) deliverDefault(t *Thread, i *signal.Info) bool {
 	if p == k.Init {
 		return true
 	}
-	k.endProcess(p, i.Signo&0x7f)
+	k.endProcess(p, i.Signo&0x7f, AttendNow)
 	t.become(Exiting)
 	return false
 }
@@ -161,9 +186,7 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	if a.Flags&signal.Restorer == 0 {
 		return false // the instruction set has no other way back
 	}
-	if !t.Fresh {
-		k.Transport.ThreadSync(ipc.Handle(t.Handle), ipc.MaskFP)
-	}
+	k.syncFP(t)
 	s := &k.sigframe
 	s.Signal, s.Handler, s.Restorer = i.Signo, a.Handler, a.Restorer
 	s.Mask = t.Mask

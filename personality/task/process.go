@@ -45,6 +45,8 @@ type Process struct {
 	parent   *Process
 	// leader is the thread with the process's number; it may be dead.
 	leader *Thread
+	// deadThreads is how many threads but the first have ended and wait for their tracer.
+	deadThreads int
 }
 
 // Parent is the process that is told of the end; nil for process 1.

@@ -43,10 +43,10 @@ var transitions = [runStates][]struct {
 }{
 	Starting: {{Running, "started by clone, fork or exec"}, {Leaving, "something is pending before its first instruction"}, {Exiting, "its process ends before it ran"}, {Waiting, "process 1, which only waits"}},
 	Running:  {{Calling, "system call"}, {Leaving, "fault, exception or report"}, {Exiting, "its process ends"}},
-	Calling:  {{Running, "the call is done and nothing else to look at"}, {Waiting, "the call blocks"}, {Leaving, "the call is done"}, {Exiting, "exit(2), execve(2) of another thread"}, {Stopped, "held by a tracer at the entry or exit of the call"}},
+	Calling:  {{Running, "the call is done and nothing else to look at"}, {Waiting, "the call blocks"}, {Leaving, "the call is done"}, {Exiting, "exit(2), execve(2) of another thread"}, {Stopped, "held by a tracer at the entry of the call or an event in it"}},
 	Waiting:  {{Calling, "what it waited for may have happened"}, {Leaving, "a signal ends the call"}, {Exiting, "its process ends"}},
 	Leaving:  {{Running, "nothing is pending"}, {Stopped, "group stop, or held by a tracer"}, {Exiting, "fatal signal"}},
-	Stopped:  {{Leaving, "continued"}, {Calling, "the tracer lets the call begin"}, {Exiting, "killed"}},
+	Stopped:  {{Leaving, "continued"}, {Calling, "the tracer lets the call begin or go on"}, {Exiting, "killed"}},
 	Exiting:  {{Dead, "everything is given up"}, {Stopped, "held by a tracer at its exit"}},
 	Dead:     {},
 }
@@ -82,8 +82,10 @@ const (
 	// StopEntry and StopReturn: held by a tracer at a system call.
 	StopEntry
 	StopReturn
-	// StopEvent: held by a tracer at an event; Message says more.
+	// StopEvent: held by a tracer at an event; Event and Message say more.
 	StopEvent
+	// StopTrap: held by a tracer in a group stop, or because it asked for it.
+	StopTrap
 )
 
 // Stop is a stop of one thread.
@@ -100,6 +102,11 @@ type Stop struct {
 	Info signal.Info
 	// Reported: wait(2) has told of this stop.
 	Reported bool
+	// Event is the PTRACE_EVENT_* of StopEvent.
+	Event byte
+	// Released: the tracer has let the thread go, with the signal that is now in Code.
+	// It goes on before the event at hand is done.
+	Released bool
 }
 
 // stopFor holds a thread.

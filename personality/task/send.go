@@ -42,7 +42,7 @@ func (k *Core) send(t *Thread, p *Process, i signal.Info) (bool, unix.Errno) {
 	}
 	if i.Signo == int32(unix.SIGKILL) {
 		q.AddBare(i.Signo)
-		k.endProcess(p, i.Signo)
+		k.endProcess(p, i.Signo, 0)
 		return true, 0
 	}
 	if i.Signo < signal.RealTime && q.Pending.Has(i.Signo) {
@@ -91,6 +91,7 @@ func (k *Core) prepare(t *Thread, p *Process, i *signal.Info) bool {
 		k.dropAll(p, signal.Of(unix.SIGCONT))
 	case i.Signo == int32(unix.SIGCONT):
 		k.dropAll(p, signal.Stops)
+		k.continueTracees(p)
 		k.endGroupStop(p)
 	}
 	return !k.ignored(t, p, i)
@@ -109,8 +110,8 @@ func (k *Core) ignored(t *Thread, p *Process, i *signal.Info) bool {
 	if p == k.Init && to.Handlers.Of(i.Signo).Handler == signal.Dfl {
 		return true
 	}
-	if to.Blocked().Has(i.Signo) {
-		return false
+	if to.Blocked().Has(i.Signo) || to.trace != nil {
+		return false // a tracer may want to know even of what is ignored
 	}
 	return to.Handlers.Ignores(i.Signo) && i.Signo != int32(unix.SIGKILL) && i.Signo != int32(unix.SIGSTOP)
 }

@@ -29,13 +29,22 @@ const (
 
 // startGroupStop is the effect of a stop signal: every thread of the process stops.
 func (k *Core) startGroupStop(p *Process, n int32) {
-	if p.Stop != byte(NoGroupStop) || p.Exiting {
+	if p.Exiting || p.Execing != 0 {
 		return
 	}
-	p.Stop, p.StopSignal, p.StopReport = byte(Stopping), n, reportNone
+	// A tracer may have let threads run while the process is stopped: they stop again,
+	// and the parent, which knows, is not told twice.
+	if p.Stop != byte(GroupStopped) {
+		p.Stop, p.StopSignal, p.StopReport = byte(Stopping), n, reportNone
+	}
 	for _, t := range p.threads {
-		if t.Alive() && t.Run != Stopped {
-			t.attention |= AttendStop
+		if !t.Alive() || t.Run == Stopped && t.stop.Reason == StopGroup {
+			continue
+		}
+		t.attention |= AttendStop
+		if t.trace != nil && t.trace.Seized {
+			k.notifyTrap(t)
+		} else {
 			k.notice(t)
 		}
 	}
@@ -44,10 +53,15 @@ func (k *Core) startGroupStop(p *Process, n int32) {
 // joinGroupStop stops one thread; the last one completes the stop.
 func (k *Core) joinGroupStop(t *Thread) {
 	p := t.Proc
-	t.attention &^= AttendStop
 	if p.Stop == byte(NoGroupStop) {
+		t.attention &^= AttendStop
 		return // continued before the thread came here
 	}
+	if t.trace != nil {
+		k.trapNow(t)
+		return
+	}
+	t.attention &^= AttendStop
 	t.stopFor(Stop{Reason: StopGroup, Then: Leaving, Code: p.StopSignal})
 	k.settleGroupStop(p)
 }
@@ -58,12 +72,14 @@ func (k *Core) settleGroupStop(p *Process) {
 		return
 	}
 	for _, t := range p.threads {
-		if t.Alive() && t.Run != Stopped {
+		if t.Alive() && t.attention&AttendStop != 0 {
 			return
 		}
 	}
 	p.Stop, p.StopReport = byte(GroupStopped), reportStopped
-	k.tellStopped(p, signal.CLDStopped, p.StopSignal)
+	if p.parent == nil || !p.tracedBy(p.parent) { // the tracer hears of its tracee's stop
+		k.tellStopped(p, signal.CLDStopped, p.StopSignal)
+	}
 }
 
 // endGroupStop is what sending SIGCONT does at once.

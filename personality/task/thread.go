@@ -45,6 +45,10 @@ type Thread struct {
 	// userBase is the user time of kernel threads before this one; the kernel counts from 0 for each.
 	lastEvent int64
 	futex     futexWait
+
+	trace   *Trace    // nil: nobody traces it
+	tracees []*Thread // that it traces, in the order of linking
+	guard   Guard
 }
 
 // Attention is a set of reasons to look at a thread before it goes back to user mode.
@@ -55,12 +59,25 @@ const (
 	AttendSignals Attention = 1 << iota
 	// AttendStop: a group stop waits for this thread.
 	AttendStop
-	// AttendExit: the thread is to end.
+	// AttendExit: the thread is to end when it runs next.
 	AttendExit
 	// AttendMask: a temporary signal mask is to be put back.
 	AttendMask
-	// AttendTrace: a tracer wants to see system calls.
+	// AttendTrace: a tracer or a filter wants to see system calls.
 	AttendTrace
+	// AttendTrap: the tracer is owed a stop for a group stop or PTRACE_INTERRUPT.
+	AttendTrap
+	// AttendReturn: the thread is in a call whose return its tracer may want to see.
+	AttendReturn
+	// AttendEvent: the tracer is owed the stop of an event.
+	AttendEvent
+	// AttendNow, with AttendExit: it need not run before it ends.
+	AttendNow
+	// AttendUnstep: the step flag in the thread's registers was a tracer's that is gone.
+	AttendUnstep
+
+	// attendLeaving is what holds a thread up on its way to user mode.
+	attendLeaving = AttendSignals | AttendStop | AttendExit | AttendTrap | AttendReturn | AttendEvent | AttendUnstep
 )
 
 // waiting is one wait of a blocked call.

@@ -38,6 +38,8 @@ type Children struct {
 	// PID > 0: this child; Group > 0: this process group; neither: any.
 	PID, Group int32
 	Options    int
+	// By is the thread that waits, for __WNOTHREAD.
+	By *Thread
 }
 
 // WaitChild looks for a child that has changed state as the options want.
@@ -53,11 +55,18 @@ func (k *Core) WaitChild(p *Process, q Children) (Changed, unix.Errno) {
 			continue
 		}
 		found = true
+		if c.tracedBy(p) {
+			continue // it is among the tracees
+		}
 		if ch, ok := k.childState(c, q.Options); ok {
 			return ch, 0
 		}
 	}
-	if !found {
+	ch, traces, ok := k.waitTracees(p, q)
+	if ok {
+		return ch, 0
+	}
+	if found = found || traces; !found {
 		return Changed{}, unix.ECHILD
 	}
 	return Changed{}, 0
@@ -68,14 +77,8 @@ func (k *Core) childState(c *Process, options int) (Changed, bool) {
 	ch := Changed{PID: c.Pid, UID: c.uid()}
 	keep := options&unix.WNOWAIT != 0
 	switch {
-	case c.Zombie && options&unix.WEXITED != 0:
-		ch.Status, ch.Code = c.ExitCode, signal.CLDExited
-		if c.ExitCode&0x7f != 0 {
-			ch.Code = signal.CLDKilled
-			if c.ExitCode&coreFlag != 0 {
-				ch.Code = signal.CLDDumped
-			}
-		}
+	case c.Zombie && options&unix.WEXITED != 0 && c.deadThreads == 0 && !c.traced():
+		ch.Status, ch.Code = c.ExitCode, endCode(c.ExitCode)
 		ch.Usage = k.processUsage(c)
 		ch.Usage.User += c.ChildrenUserTime
 		ch.Usage.System += c.ChildrenSystemTime
@@ -85,16 +88,25 @@ func (k *Core) childState(c *Process, options int) (Changed, bool) {
 		return ch, true
 	case c.StopReport == reportStopped && options&unix.WUNTRACED != 0:
 		ch.Status, ch.Code = c.StopSignal<<8|0x7f, signal.CLDStopped
-	case c.StopReport == reportContinued && options&unix.WCONTINUED != 0:
-		ch.Status, ch.Code = 0xffff, signal.CLDContinued
 	default:
-		return Changed{}, false
+		return k.continuedState(c, options)
 	}
 	ch.Usage = k.processUsage(c)
 	if !keep {
 		c.StopReport = reportNone
 	}
 	return ch, true
+}
+
+// continuedState tells that a process was continued.
+func (k *Core) continuedState(c *Process, options int) (Changed, bool) {
+	if c.StopReport != reportContinued || options&unix.WCONTINUED == 0 {
+		return Changed{}, false
+	}
+	if options&unix.WNOWAIT == 0 {
+		c.StopReport = reportNone
+	}
+	return Changed{PID: c.Pid, UID: c.uid(), Status: 0xffff, Code: signal.CLDContinued, Usage: k.processUsage(c)}, true
 }
 
 // ChildWait is what a call waits for that waits for children.
