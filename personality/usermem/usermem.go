@@ -195,22 +195,24 @@ func (io *IO) advance(n int) {
 // Put copies b to the IO (a read by the program). It stops at the end of the IO
 // or at a fault; the count is right in any case.
 func (io *IO) Put(b []byte) (int, unix.Errno) {
-	if len(io.iov) == 1 && len(b) > 0 && io.iov[0].Len >= uint64(len(b)) {
-		// Most often there is one piece, and it is in one page.
-		v := &io.iov[0]
-		s, e := io.mem.Span(v.Base, len(b), ipc.Write)
-		if e != 0 {
-			return 0, e
-		}
-		if len(s) == len(b) {
-			copy(s, b)
-			v.Base += uint64(len(b))
-			v.Len -= uint64(len(b))
-			io.done += len(b)
-			return len(b), 0
-		}
-	}
 	n := 0
+	if len(io.iov) == 1 {
+		// Most often there is one piece, and this is in the way of every byte that
+		// programs read and write: no calls but the one.
+		v := &io.iov[0]
+		for n < len(b) && v.Len > 0 {
+			s, e := io.mem.Span(v.Base, int(min(uint64(len(b)-n), v.Len)), ipc.Write)
+			if e != 0 {
+				return n, e
+			}
+			k := copy(s, b[n:])
+			v.Base += uint64(k)
+			v.Len -= uint64(k)
+			io.done += k
+			n += k
+		}
+		return n, 0
+	}
 	for n < len(b) {
 		s, e := io.next(len(b)-n, ipc.Write)
 		if e != 0 || len(s) == 0 {
@@ -240,21 +242,24 @@ func (io *IO) PutZero(n int) (int, unix.Errno) {
 
 // Take copies from the IO to b (a write by the program).
 func (io *IO) Take(b []byte) (int, unix.Errno) {
-	if len(io.iov) == 1 && len(b) > 0 && io.iov[0].Len >= uint64(len(b)) {
-		v := &io.iov[0]
-		s, e := io.mem.Span(v.Base, len(b), ipc.Read)
-		if e != 0 {
-			return 0, e
-		}
-		if len(s) == len(b) {
-			copy(b, s)
-			v.Base += uint64(len(b))
-			v.Len -= uint64(len(b))
-			io.done += len(b)
-			return len(b), 0
-		}
-	}
 	n := 0
+	if len(io.iov) == 1 {
+		// Most often there is one piece, and this is in the way of every byte that
+		// programs read and write: no calls but the one.
+		v := &io.iov[0]
+		for n < len(b) && v.Len > 0 {
+			s, e := io.mem.Span(v.Base, int(min(uint64(len(b)-n), v.Len)), ipc.Read)
+			if e != 0 {
+				return n, e
+			}
+			k := copy(b[n:], s)
+			v.Base += uint64(k)
+			v.Len -= uint64(k)
+			io.done += k
+			n += k
+		}
+		return n, 0
+	}
 	for n < len(b) {
 		s, e := io.next(len(b)-n, ipc.Read)
 		if e != 0 || len(s) == 0 {

@@ -56,9 +56,14 @@ type waiter struct {
 // Table holds the waits of one personality.
 type Table struct {
 	queues map[ID][]waiter
+	// some counts the waiters by the low bits of their ids: most things that change
+	// have nobody waiting for them, and this tells so without a look into the map.
+	some [someSize]uint32
 	order  uint64
 	woken  []Thread
 }
+
+const someSize = 256
 
 // NewTable makes an empty table.
 func NewTable() *Table { return &Table{queues: map[ID][]waiter{}} }
@@ -68,6 +73,7 @@ func NewTable() *Table { return &Table{queues: map[ID][]waiter{}} }
 // the state of the thread.
 func (t *Table) Add(id ID, thread Thread, events Events) uint64 {
 	t.order++
+	t.some[id%someSize]++
 	t.queues[id] = append(t.queues[id], waiter{order: t.order, thread: thread, events: events})
 	return t.order
 }
@@ -86,6 +92,7 @@ func (t *Table) Remove(id ID, thread Thread) {
 // Listen makes l hear of every change at id; tag tells several apart.
 func (t *Table) Listen(id ID, l Listener, tag uint64) {
 	t.order++
+	t.some[id%someSize]++
 	t.queues[id] = append(t.queues[id], waiter{order: t.order, listener: l, tag: tag})
 }
 
@@ -100,6 +107,7 @@ func (t *Table) Unlisten(id ID, l Listener, tag uint64) {
 }
 
 func (t *Table) remove(id ID, i int) {
+	t.some[id%someSize]--
 	q := t.queues[id]
 	if len(q) == 1 {
 		delete(t.queues, id)
@@ -111,6 +119,9 @@ func (t *Table) remove(id ID, i int) {
 // Wake says that events may have become true at id. The waiting threads go to the
 // woken list in order; their records stay until the core removes them.
 func (t *Table) Wake(id ID, events Events) {
+	if t.some[id%someSize] == 0 {
+		return
+	}
 	for _, w := range t.queues[id] {
 		if w.listener != nil {
 			w.listener.Changed(id, events)
