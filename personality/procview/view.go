@@ -183,6 +183,11 @@ func (v *View) fill(x *procfs.Task, t *task.Thread) {
 		x.Memory = memory(t.MM)
 		x.Dumpable = t.MM.Dumpable == 1
 	}
+	if by := t.Tracer(); by != nil {
+		x.Tracer = by.Tid
+	}
+	g := t.Guard()
+	x.Seccomp, x.SeccompFilters = int(g.Mode), g.Filter.Count()
 }
 
 // rlimitSigPending is RLIMIT_SIGPENDING, which x/sys/unix has no name for.

@@ -15,7 +15,7 @@ import (
 
 var controlRows = []Row{
 	{unix.SYS_FUTEX, "futex", futex, Partial, "priority inheritance: ENOSYS, as where the processor cannot do it"},
-	{unix.SYS_PRCTL, "prctl", prctl, Partial, "what one processor, no seccomp and no namespaces leave of it; else EINVAL"},
+	{unix.SYS_PRCTL, "prctl", prctl, Partial, "what one processor and no namespaces leave of it; else EINVAL"},
 	{unix.SYS_ARCH_PRCTL, "arch_prctl", archPrctl, Full, ""},
 	{unix.SYS_GETRANDOM, "getrandom", getrandom, Full, "from the seed of the run"},
 	{unix.SYS_RSEQ, "rseq", nil, None, "C libraries and runtimes do without"},
@@ -268,7 +268,11 @@ func prctl(c *task.Call) task.Result {
 		}
 		return 0
 	case unix.PR_GET_SECCOMP:
-		return 0
+		return task.Result(t.Guard().Mode)
+	case unix.PR_SET_SECCOMP:
+		return prctlSeccomp(c, a[1], a[2])
+	case unix.PR_SET_PTRACER:
+		return fail(c.K.SetTracer(t.Proc, int32(a[1])))
 	case unix.PR_GET_SECUREBITS:
 		return task.Result(t.Cred.SecureBits)
 	case unix.PR_CAPBSET_READ:

@@ -219,7 +219,7 @@ func wait4(c *task.Call) task.Result {
 	if options&^(waitOptions|unix.WUNTRACED|unix.WCONTINUED) != 0 {
 		return fail(unix.EINVAL)
 	}
-	q := task.Children{Options: options | unix.WEXITED}
+	q := task.Children{Options: options | unix.WEXITED, By: c.T}
 	switch {
 	case pid > 0:
 		q.PID = pid
@@ -259,7 +259,7 @@ func waitid(c *task.Call) task.Result {
 	if options&^(waitOptions|kinds|unix.WNOWAIT) != 0 || options&kinds == 0 {
 		return fail(unix.EINVAL)
 	}
-	q := task.Children{Options: options}
+	q := task.Children{Options: options, By: c.T}
 	nonBlock := false
 	switch which {
 	case unix.P_ALL:
@@ -327,6 +327,8 @@ func putWaitInfo(c *task.Call, va uint64, ch *task.Changed) unix.Errno {
 			status = ch.Status & 0x7f
 		case signal.CLDContinued:
 			status = int32(unix.SIGCONT)
+		case signal.CLDTrapped:
+			status = ch.Status >> 8 // with the event
 		}
 		i = signal.Child(ch.Code, ch.PID, ch.UID, status, 0, 0)
 		i.Signo = int32(unix.SIGCHLD)
@@ -439,14 +441,7 @@ func getRobustList(c *task.Call) task.Result {
 // mayInspect is the access check of ptrace(2), "Ptrace access mode checking", with real
 // credentials.
 func mayInspect(c *task.Call, t *task.Thread) bool {
-	if c.T.Proc == t.Proc || c.T.Cred.Has(unix.CAP_SYS_PTRACE) {
-		return true
-	}
-	a, b := c.T.Cred, t.Cred
-	if a.UID != b.EUID || a.UID != b.SUID || a.UID != b.UID || a.GID != b.EGID || a.GID != b.SGID || a.GID != b.GID {
-		return false
-	}
-	return t.MM != nil && t.MM.Dumpable == 1
+	return c.K.MayAccess(c.T, t, 0)
 }
 
 func pidfdOpen(c *task.Call) task.Result {

@@ -72,6 +72,9 @@ func (k *Core) guarded(t *Thread, traced bool) {
 			return
 		}
 		k.holdForEvent(t, Calling)
+	case seccomp.UserNotify:
+		k.noResultYet(t) // nobody listens
+		t.become(Leaving)
 	case seccomp.KillThread:
 		if len(t.Proc.threads) > 1 {
 			t.ExitCode = int32(unix.SIGSYS)

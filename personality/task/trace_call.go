@@ -100,8 +100,17 @@ func (t *Thread) EventMessage() uint64 {
 
 // StopInfo is the siginfo of the stop, nil for a group stop without PTRACE_SEIZE.
 func (t *Thread) StopInfo() *signal.Info {
-	if t.stop.Info.Signo == 0 {
+	if t.stop.Reason == StopTrap && !t.trace.Seized {
 		return nil
 	}
 	return &t.stop.Info
+}
+
+// SetStopInfo replaces the siginfo of the stop. False: there is none.
+func (t *Thread) SetStopInfo(i signal.Info) bool {
+	if t.StopInfo() == nil {
+		return false
+	}
+	t.stop.Info = i
+	return true
 }

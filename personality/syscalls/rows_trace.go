@@ -1,0 +1,12 @@
+package syscalls
+
+import "golang.org/x/sys/unix"
+
+// traceRows are the calls that look into other threads, and seccomp(2).
+var traceRows = []Row{
+	{unix.SYS_PTRACE, "ptrace", ptrace, Partial, "all requests (table TraceRequests) but branch stepping and 32-bit thread areas (EIO)"},
+	{unix.SYS_PROCESS_VM_READV, "process_vm_readv", processVMReadv, Full, ""},
+	{unix.SYS_PROCESS_VM_WRITEV, "process_vm_writev", processVMWritev, Full, ""},
+	{unix.SYS_KCMP, "kcmp", kcmp, Partial, "KCMP_EPOLL_TFD is EOPNOTSUPP"},
+	{unix.SYS_SECCOMP, "seccomp", seccompCall, Partial, "no USER_NOTIF: SECCOMP_GET_ACTION_AVAIL says EOPNOTSUPP, the action answers ENOSYS"},
+}
