@@ -14,6 +14,9 @@
 //	spaces   with their sorted regions                        (space.go, region.go)
 //	objects  pages shared by those who map them               (object.go)
 //
+// What part of the memory holds data, tables and the kernel's own is decided as late as
+// it can be (growth.go).
+//
 // Nothing is allocated while it runs, nothing is bounded by hope: each array has a
 // size, and reaching it is StatusNoMemory or FaultOutOfMemory.
 //

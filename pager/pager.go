@@ -96,9 +96,6 @@ func New(cfg Config, t ipc.Transport) (*Pager, error) {
 	return p, nil
 }
 
-// HeaderAddress is the physical address of the published header.
-func (p *Pager) HeaderAddress() uint64 { return p.headerPhys }
-
 // Handle takes one event and answers it before it returns.
 func (p *Pager) Handle(ev *ipc.Event) {
 	switch ev.Kind {
