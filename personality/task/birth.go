@@ -316,7 +316,6 @@ func (k *Core) startChild(u, t *Thread, q *CloneArgs) {
 	k.Transport.ThreadSync(ipc.Handle(t.Handle), ipc.MaskFP)
 	isa.CopyForChild(u.frame, t.frame)
 	isa.SetResult(u.frame, 0)
-	isa.SetNumber(u.frame, isa.NoCall)
 	if t.trace != nil {
 		isa.StopStep(u.frame, t.trace.ForcedStep)
 	}

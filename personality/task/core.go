@@ -91,7 +91,7 @@ type Core struct {
 	forks       uint64
 	scratch     []byte // of signal frames
 	sigframe    isa.SignalFrame
-	pending     map[uint32]uint64 // queued signals by user, for RLIMIT_SIGPENDING
+	pending     []userQueue // queued signals by user, for RLIMIT_SIGPENDING
 
 	loads  [3]uint64
 	loadAt int64
@@ -121,7 +121,6 @@ func New(cfg Config) *Core {
 		Hostname: "starling", Domainname: "(none)",
 		pids:    map[int32]*pidEntry{},
 		futexes: map[futexKey]*futexQueue{},
-		pending: map[uint32]uint64{},
 		rng:     rand.NewPCG(cfg.Seed[0], cfg.Seed[1]),
 		slots:   make([]*Thread, cfg.FrameSlots),
 		scratch: make([]byte, isa.MaximumSignalFrame),

@@ -18,7 +18,6 @@ const coreFlag = 0x80
 // else sends happens when its threads run next, so that the sender goes on first, as on Linux.
 func (k *Core) endProcess(p *Process, status int32, how Attention) {
 	if p.Exiting || p.Zombie {
-		k.hurryExits(p, status)
 		return
 	}
 	p.Exiting, p.ExitCode = true, status

@@ -36,8 +36,10 @@ func (k *Core) Export() (*state.TasksT, *state.MemoryT) {
 		t.Missing = append(t.Missing, &state.MissingCallT{Number: n, Count: count})
 	}
 	slices.SortFunc(t.Missing, func(a, b *state.MissingCallT) int { return cmp.Compare(a.Number, b.Number) })
-	for uid, count := range k.pending {
-		t.Queued = append(t.Queued, &state.UserQueueT{Uid: uid, Count: count})
+	for _, q := range k.pending {
+		if q.count > 0 {
+			t.Queued = append(t.Queued, &state.UserQueueT{Uid: q.uid, Count: q.count})
+		}
 	}
 	slices.SortFunc(t.Queued, func(a, b *state.UserQueueT) int { return cmp.Compare(a.Uid, b.Uid) })
 

@@ -34,9 +34,9 @@ func (k *Core) Import(t *state.TasksT, m *state.MemoryT, r *vfs.Restorer) unix.E
 	for _, x := range t.Missing {
 		k.Missing[x.Number] = x.Count
 	}
-	clear(k.pending)
+	k.pending = nil
 	for _, x := range t.Queued {
-		k.pending[x.Uid] = x.Count
+		k.pending = append(k.pending, userQueue{x.Uid, x.Count})
 	}
 	k.MM.RestoreVDSO(m.Vdso)
 

@@ -206,9 +206,19 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	if at > sp || onAlt && (at < t.AltBase || at-t.AltBase >= t.AltSize) {
 		return false
 	}
-	n := isa.BuildSignal(&k.CPU, f, s, at, fp, k.scratch)
-	if _, e := usermem.CopyOut(t.MM, at, k.scratch[:n]); e != 0 {
+	n := isa.SignalSize(&k.CPU, at, fp)
+	// Most frames lie in one page and are built where they belong.
+	b, e := t.MM.Span(at, n, ipc.Write)
+	if e != 0 {
 		return false
+	}
+	if len(b) == n {
+		isa.BuildSignal(&k.CPU, f, s, at, fp, b)
+	} else {
+		isa.BuildSignal(&k.CPU, f, s, at, fp, k.scratch)
+		if _, e := usermem.CopyOut(t.MM, at, k.scratch[:n]); e != 0 {
+			return false
+		}
 	}
 	isa.EnterHandler(f, s, at)
 	t.Change(ipc.MaskGeneral | ipc.MaskControl)
@@ -274,25 +284,23 @@ func SignalReturn(c *Call) Result {
 	k, t := c.K, c.T
 	f := t.frame
 	t.DisarmRestart()
-	buf := k.scratch[:isa.SignalFrameSize]
-	if _, e := usermem.CopyIn(t.MM, buf, isa.SignalReturn(f)); e != 0 {
+	at := isa.SignalReturn(f)
+	buf := k.look(t, at, isa.SignalFrameSize, k.scratch)
+	if buf == nil {
 		return k.badFrame(t)
 	}
 	r := isa.RestoreSignal(f, buf)
-	t.Change(ipc.MaskGeneral | ipc.MaskControl | ipc.MaskSegments)
+	t.Change(ipc.MaskGeneral | ipc.MaskControl)
 	t.setMask(signal.Set(r.Mask))
 	if r.FP == 0 {
 		isa.ResetFP(f)
 	} else {
-		area := k.scratch[isa.SignalFrameSize:]
-		if _, e := usermem.CopyIn(t.MM, area[:isa.FPHeaderSize], r.FP); e != 0 {
+		head := k.look(t, r.FP, isa.FPHeaderSize, k.scratch)
+		if head == nil {
 			return k.badFrame(t)
 		}
-		n := isa.FPSize(&k.CPU, area)
-		if _, e := usermem.CopyIn(t.MM, area[isa.FPHeaderSize:n], r.FP+isa.FPHeaderSize); e != 0 {
-			return k.badFrame(t)
-		}
-		if !isa.RestoreFP(&k.CPU, f, area[:n]) {
+		area := k.look(t, r.FP, isa.FPSize(&k.CPU, head), k.scratch)
+		if area == nil || !isa.RestoreFP(&k.CPU, f, area) {
 			return k.badFrame(t)
 		}
 	}
@@ -303,6 +311,21 @@ func SignalReturn(c *Call) Result {
 		k.Force(t, signal.Kernel(int32(unix.SIGSEGV)))
 	}
 	return NoReturn
+}
+
+const wordSize = 8
+
+// look returns n bytes of the program, aligned for words: where they are, if they lie in
+// one page and are, else a copy in buf. nil: they cannot be read.
+func (k *Core) look(t *Thread, va uint64, n int, buf []byte) []byte {
+	b, e := t.MM.Span(va, n, ipc.Read)
+	if e == 0 && len(b) == n && va%wordSize == 0 {
+		return b
+	}
+	if _, e := usermem.CopyIn(t.MM, buf[:n], va); e != 0 {
+		return nil
+	}
+	return buf[:n]
 }
 
 func (k *Core) badFrame(t *Thread) Result {

@@ -51,14 +51,15 @@ func (k *Core) send(t *Thread, p *Process, i signal.Info) (bool, unix.Errno) {
 	// Only signals that somebody queued on purpose count against the limit and can
 	// be refused; the others lose their siginfo.
 	uid := p.uid()
-	if k.pending[uid] >= p.Limits[rlimitSigPending].Cur {
+	queued := k.queuedOf(uid)
+	if *queued >= p.Limits[rlimitSigPending].Cur {
 		if i.Signo >= signal.RealTime && i.Code != signal.SIUser && i.Code != signal.SIKernel {
 			return false, unix.EAGAIN
 		}
 		q.AddBare(i.Signo)
 	} else {
 		i.UID, i.Charged = uid, true
-		k.pending[uid]++
+		*queued++
 		q.Add(i)
 	}
 	k.announce(t, p, i.Signo)
@@ -72,15 +73,30 @@ func (k *Core) uncharge(i *signal.Info) {
 		return
 	}
 	i.Charged = false
-	if n := k.pending[i.UID]; n > 1 {
-		k.pending[i.UID] = n - 1
-	} else {
-		delete(k.pending, i.UID)
+	if n := k.queuedOf(i.UID); *n > 0 {
+		*n--
 	}
 }
 
+// userQueue is how many signals are queued for the processes of a user.
+type userQueue struct {
+	uid   uint32
+	count uint64
+}
+
+// queuedOf is a user's account. There are as many as users that ever got a signal: few.
+func (k *Core) queuedOf(uid uint32) *uint64 {
+	for i := range k.pending {
+		if k.pending[i].uid == uid {
+			return &k.pending[i].count
+		}
+	}
+	k.pending = append(k.pending, userQueue{uid: uid})
+	return &k.pending[len(k.pending)-1].count
+}
+
 // PendingOf is how many signals of a user are queued (/proc/PID/status SigQ).
-func (k *Core) PendingOf(uid uint32) uint64 { return k.pending[uid] }
+func (k *Core) PendingOf(uid uint32) uint64 { return *k.queuedOf(uid) }
 
 // prepare is what sending does before the queue: stop signals and SIGCONT cancel
 // each other, SIGCONT continues, and ignored signals are dropped.

@@ -262,19 +262,6 @@ func (t *Thread) showsExit() bool {
 	return t.trace != nil && t.trace.wants(unix.PTRACE_EVENT_EXIT) && !t.trace.ExitShown
 }
 
-// hurryExits is SIGKILL for a process that is ending already: a thread that is held at its
-// exit ends now.
-func (k *Core) hurryExits(p *Process, status int32) {
-	if status != int32(unix.SIGKILL) {
-		return
-	}
-	for _, t := range p.threads {
-		if t.Run == Stopped && t.stop.Event == unix.PTRACE_EVENT_EXIT {
-			k.endThread(t, AttendNow)
-		}
-	}
-}
-
 // endOthers makes the other threads of a process end, for execve(2). True: they are gone.
 func (k *Core) endOthers(t *Thread) bool {
 	p := t.Proc
