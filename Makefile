@@ -1,5 +1,6 @@
 # make run        boots the system with a shell
 # make test       everything that must hold; what CI runs
+# make suites     test suites of other people, fetched from Debian: minutes each
 # make bench      instructions per operation
 # make generate   the files that are generated from others
 # make            builds bin/starling
@@ -9,7 +10,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RUN  = qemu-system-x86_64=qemu-system-x86 busybox=busybox-static
 TEST = $(RUN) as=binutils gcc=gcc musl-gcc=musl-tools flatc=flatbuffers-compiler strip=binutils
 
-.PHONY: starling run test bench generate check clean
+.PHONY: starling run test suites bench generate check clean
 
 starling: go
 	@go build -o bin/starling ./cmd/starling
@@ -26,6 +27,10 @@ test: starling
 	@scripts/need $(TEST)
 	@$(MAKE) --no-print-directory check
 	go test -timeout 25m ./...
+
+suites: starling
+	@scripts/need $(TEST) dpkg-source=dpkg-dev
+	go test -tags suites -timeout 60m -v ./test/suites
 
 check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
