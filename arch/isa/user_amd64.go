@@ -107,6 +107,9 @@ func BelowRedZone(sp uint64) uint64 { return userabi.BelowRedZone(sp) }
 // PlaceSignal says where signal frame and floating-point area go below sp.
 func PlaceSignal(cpu *CPU, sp uint64) (frame, fp uint64) { return userabi.PlaceSignal(cpu, sp) }
 
+// SignalSize is how many bytes a placed signal frame takes.
+func SignalSize(cpu *CPU, addr, fp uint64) int { return userabi.SignalSize(cpu, addr, fp) }
+
 // BuildSignal writes a signal frame into buf and returns its length.
 func BuildSignal(cpu *CPU, f *Frame, s *SignalFrame, addr, fp uint64, buf []byte) int {
 	return userabi.BuildSignal(cpu, f, s, addr, fp, buf)

@@ -1,5 +1,7 @@
 package userabi
 
+import "unsafe"
+
 // The signal frame of x86-64 (Linux arch/x86/include/asm/sigframe.h,
 // uapi/asm/sigcontext.h), offsets in bytes from its start, where the handler's return
 // address is. The floating-point area stands above it, 64-byte aligned.
@@ -19,14 +21,6 @@ const (
 	SignalInfoSize = 128
 	// SignalFrameSize is the size of the frame without the floating-point area.
 	SignalFrameSize = frameInfo + SignalInfoSize
-
-	// Offsets in struct sigcontext.
-	regSelectors = 144
-	regError     = 152
-	regVector    = 160
-	regOldMask   = 168
-	regAddress   = 176
-	regFP        = 184
 
 	redZone = 128 // ABI 3.2.2: below the stack pointer, the program's
 
@@ -76,11 +70,14 @@ func PlaceSignal(cpu *CPU, sp uint64) (frame, fp uint64) {
 	return frame, fp
 }
 
+// SignalSize is how many bytes the frame that PlaceSignal placed takes.
+func SignalSize(cpu *CPU, addr, fp uint64) int { return int(fp-addr) + int(cpu.XSize) + magic2Size }
+
 // BuildSignal writes the frame that PlaceSignal placed at addr with the floating-point
 // area at fp into buf, which stands for the memory from addr on, and returns how many bytes
 // it is. The floating-point state in f must have been synced.
 func BuildSignal(cpu *CPU, f *Frame, s *SignalFrame, addr, fp uint64, buf []byte) int {
-	n := int(fp-addr) + int(cpu.XSize) + magic2Size
+	n := SignalSize(cpu, addr, fp)
 	buf = buf[:n]
 	gap := buf[SignalFrameSize : fp-addr]
 	clear(gap)
@@ -91,7 +88,7 @@ func BuildSignal(cpu *CPU, f *Frame, s *SignalFrame, addr, fp uint64, buf []byte
 	put64(buf[contextStack:], s.Alt.Base)
 	put64(buf[contextStack+8:], uint64(uint32(s.Alt.Flags)))
 	put64(buf[contextStack+16:], s.Alt.Size)
-	putContext(buf[contextRegs:contextMask], f, s, fp)
+	putContext(buf, f, s, fp)
 	put64(buf[contextMask:], s.Mask)
 	copy(buf[frameInfo:], s.Info[:])
 
@@ -109,20 +106,31 @@ func BuildSignal(cpu *CPU, f *Frame, s *SignalFrame, addr, fp uint64, buf []byte
 	return n
 }
 
+// sigContext is struct sigcontext.
+type sigContext struct {
+	R8, R9, R10, R11, R12, R13, R14, R15      uint64
+	DI, SI, BP, BX, DX, AX, CX, SP, IP, Flags uint64
+	CS, GS, FS, SS                            uint16
+	Error, Vector, OldMask, Address, FP       uint64
+	_                                         [8]uint64
+}
+
+const _ = -((contextMask - contextRegs) ^ unsafe.Sizeof(sigContext{}))
+
+// contextOf is the struct in a frame. Frames are aligned to 8 bytes, wherever they are.
+func contextOf(buf []byte) *sigContext {
+	return (*sigContext)(unsafe.Pointer(&buf[contextRegs:contextMask][0]))
+}
+
 // putContext writes struct sigcontext.
-func putContext(b []byte, f *Frame, s *SignalFrame, fp uint64) {
+func putContext(buf []byte, f *Frame, s *SignalFrame, fp uint64) {
 	r := &f.Regs
-	for i, v := range [...]uint64{r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15,
-		r.DI, r.SI, r.BP, r.BX, r.DX, r.AX, r.CX, r.SP, r.IP, r.Flags} {
-		put64(b[8*i:], v)
+	*contextOf(buf) = sigContext{
+		R8: r.R8, R9: r.R9, R10: r.R10, R11: r.R11, R12: r.R12, R13: r.R13, R14: r.R14, R15: r.R15,
+		DI: r.DI, SI: r.SI, BP: r.BP, BX: r.BX, DX: r.DX, AX: r.AX, CX: r.CX, SP: r.SP, IP: r.IP, Flags: r.Flags,
+		CS: uint16(r.CS), SS: uint16(r.SS),
+		Error: s.Fault.Error, Vector: s.Fault.Vector, OldMask: s.Mask, Address: s.Fault.Address, FP: fp,
 	}
-	put64(b[regSelectors:], r.CS&0xffff|(r.SS&0xffff)<<48)
-	put64(b[regError:], s.Fault.Error)
-	put64(b[regVector:], s.Fault.Vector)
-	put64(b[regOldMask:], s.Mask)
-	put64(b[regAddress:], s.Fault.Address)
-	put64(b[regFP:], fp)
-	clear(b[regFP+8 : 256])
 }
 
 // handlerClears are the flags a handler starts without: trap, direction, resume.
@@ -165,23 +173,19 @@ const settableFlags = 1<<18 | 1<<11 | 1<<10 | 1<<8 | 1<<7 | 1<<6 | 1<<4 | 1<<2 |
 // frame (groups MaskGeneral and MaskControl). Whatever the bytes are, the result
 // is a state that a program could have reached by itself.
 func RestoreSignal(f *Frame, buf []byte) (out Restored) {
-	b := buf[contextRegs:contextMask]
-	r := &f.Regs
-	for i, p := range [...]*uint64{&r.R8, &r.R9, &r.R10, &r.R11, &r.R12, &r.R13, &r.R14, &r.R15,
-		&r.DI, &r.SI, &r.BP, &r.BX, &r.DX, &r.AX, &r.CX, &r.SP, &r.IP} {
-		*p = get64(b[8*i:])
-	}
-	flags := get64(b[8*17:])
-	r.Flags = r.Flags&^settableFlags | flags&settableFlags
+	b, r := contextOf(buf), &f.Regs
+	r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15 = b.R8, b.R9, b.R10, b.R11, b.R12, b.R13, b.R14, b.R15
+	r.DI, r.SI, r.BP, r.BX, r.DX, r.AX, r.CX, r.SP, r.IP = b.DI, b.SI, b.BP, b.BX, b.DX, b.AX, b.CX, b.SP, b.IP
+	r.Flags = r.Flags&^settableFlags | b.Flags&settableFlags
 	r.CS = userCS
-	out.BadSegment = get16(b[regSelectors:])|3 != userCS
-	if ss := get16(b[regSelectors+6:]); get64(buf[contextFlags:])&ucSS != 0 && ss&3 == 3 {
-		r.SS = uint64(ss)
+	out.BadSegment = b.CS|3 != userCS
+	if get64(buf[contextFlags:])&ucSS != 0 && b.SS&3 == 3 {
+		r.SS = uint64(b.SS)
 	} else {
 		r.SS = userSS
 	}
 	r.OrigAX = NoCall
-	out.FP = get64(b[regFP:])
+	out.FP = b.FP
 	out.Mask = get64(buf[contextMask:])
 	out.Alt = AltStack{
 		Base:  get64(buf[contextStack:]),
@@ -211,22 +215,18 @@ func FPSize(cpu *CPU, head []byte) int {
 // (SDM 1 13.8: unknown components, or reserved bytes that are not zero).
 func RestoreFP(cpu *CPU, f *Frame, area []byte) bool {
 	x := f.XSave[:cpu.XSize]
-	clear(x[legacySize:])
 	features := uint64(featureX87 | featureSSE)
 	if size := len(area) - magic2Size; len(area) > legacySize && get32(area[size:]) == xstateMagic2 {
-		for _, c := range area[xsaveHeader+8 : xsaveHeader+headerSize] {
-			if c != 0 {
-				return false
-			}
-		}
-		if get64(area[xsaveHeader:])&^cpu.XFeatures != 0 {
+		h := (*[headerSize / 8]uint64)(unsafe.Pointer(&area[xsaveHeader : xsaveHeader+headerSize][0]))
+		if h[1]|h[2]|h[3]|h[4]|h[5]|h[6]|h[7] != 0 || h[0]&^cpu.XFeatures != 0 {
 			return false
 		}
+		features = h[0] & get64(area[fxSoftware+8:]) & cpu.XFeatures
 		copy(x, area[:size])
-		wanted := get64(area[fxSoftware+8:]) & cpu.XFeatures
-		features = get64(area[xsaveHeader:]) & wanted
+		clear(x[size:])
 	} else {
 		copy(x, area[:legacySize])
+		clear(x[legacySize:])
 	}
 	put64(x[xsaveHeader:], features)
 	clear(x[fxSoftware:legacySize])
