@@ -58,9 +58,9 @@ type Table struct {
 	queues map[ID][]waiter
 	// some counts the waiters by the low bits of their ids: most things that change
 	// have nobody waiting for them, and this tells so without a look into the map.
-	some [someSize]uint32
-	order  uint64
-	woken  []Thread
+	some  [someSize]uint32
+	order uint64
+	woken []Thread
 }
 
 const someSize = 256
