@@ -27,8 +27,6 @@ type TasksT struct {
 	ProgramPid int32           `json:"program_pid"`
 	FreeSlots  []uint32        `json:"free_slots"`
 	Queued     []*UserQueueT   `json:"queued"`
-	Loads      []uint64        `json:"loads"`
-	LoadAt     int64           `json:"load_at"`
 	Switches   uint64          `json:"switches"`
 	LastRun    int32           `json:"last_run"`
 }
@@ -118,15 +116,6 @@ func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 		}
 		queuedOffset = builder.EndVector(queuedLength)
 	}
-	loadsOffset := flatbuffers.UOffsetT(0)
-	if t.Loads != nil {
-		loadsLength := len(t.Loads)
-		TasksStartLoadsVector(builder, loadsLength)
-		for j := loadsLength - 1; j >= 0; j-- {
-			builder.PrependUint64(t.Loads[j])
-		}
-		loadsOffset = builder.EndVector(loadsLength)
-	}
 	TasksStart(builder)
 	TasksAddThreads(builder, threadsOffset)
 	TasksAddProcesses(builder, processesOffset)
@@ -148,8 +137,6 @@ func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	TasksAddProgramPid(builder, t.ProgramPid)
 	TasksAddFreeSlots(builder, freeSlotsOffset)
 	TasksAddQueued(builder, queuedOffset)
-	TasksAddLoads(builder, loadsOffset)
-	TasksAddLoadAt(builder, t.LoadAt)
 	TasksAddSwitches(builder, t.Switches)
 	TasksAddLastRun(builder, t.LastRun)
 	return TasksEnd(builder)
@@ -216,12 +203,6 @@ func (rcv *Tasks) UnPackTo(t *TasksT) {
 		rcv.Queued(&x, j)
 		t.Queued[j] = x.UnPack()
 	}
-	loadsLength := rcv.LoadsLength()
-	t.Loads = make([]uint64, loadsLength)
-	for j := 0; j < loadsLength; j++ {
-		t.Loads[j] = rcv.Loads(j)
-	}
-	t.LoadAt = rcv.LoadAt()
 	t.Switches = rcv.Switches()
 	t.LastRun = rcv.LastRun()
 }
@@ -554,44 +535,6 @@ func (rcv *Tasks) QueuedLength() int {
 	return 0
 }
 
-func (rcv *Tasks) Loads(j int) uint64 {
-	o := flatbuffers.UOffsetT(rcv._tab.Offset(44))
-	if o != 0 {
-		a := rcv._tab.Vector(o)
-		return rcv._tab.GetUint64(a + flatbuffers.UOffsetT(j*8))
-	}
-	return 0
-}
-
-func (rcv *Tasks) LoadsLength() int {
-	o := flatbuffers.UOffsetT(rcv._tab.Offset(44))
-	if o != 0 {
-		return rcv._tab.VectorLen(o)
-	}
-	return 0
-}
-
-func (rcv *Tasks) MutateLoads(j int, n uint64) bool {
-	o := flatbuffers.UOffsetT(rcv._tab.Offset(44))
-	if o != 0 {
-		a := rcv._tab.Vector(o)
-		return rcv._tab.MutateUint64(a+flatbuffers.UOffsetT(j*8), n)
-	}
-	return false
-}
-
-func (rcv *Tasks) LoadAt() int64 {
-	o := flatbuffers.UOffsetT(rcv._tab.Offset(46))
-	if o != 0 {
-		return rcv._tab.GetInt64(o + rcv._tab.Pos)
-	}
-	return 0
-}
-
-func (rcv *Tasks) MutateLoadAt(n int64) bool {
-	return rcv._tab.MutateInt64Slot(46, n)
-}
-
 func (rcv *Tasks) Switches() uint64 {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(48))
 	if o != 0 {
@@ -699,15 +642,6 @@ func TasksAddQueued(builder *flatbuffers.Builder, queued flatbuffers.UOffsetT) {
 }
 func TasksStartQueuedVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
 	return builder.StartVector(16, numElems, 8)
-}
-func TasksAddLoads(builder *flatbuffers.Builder, loads flatbuffers.UOffsetT) {
-	builder.PrependUOffsetTSlot(20, flatbuffers.UOffsetT(loads), 0)
-}
-func TasksStartLoadsVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
-	return builder.StartVector(8, numElems, 8)
-}
-func TasksAddLoadAt(builder *flatbuffers.Builder, loadAt int64) {
-	builder.PrependInt64Slot(21, loadAt, 0)
 }
 func TasksAddSwitches(builder *flatbuffers.Builder, switches uint64) {
 	builder.PrependUint64Slot(22, switches, 0)

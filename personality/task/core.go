@@ -93,9 +93,6 @@ type Core struct {
 	sigframe    isa.SignalFrame
 	pending     []userQueue // queued signals by user, for RLIMIT_SIGPENDING
 
-	loads  [3]uint64
-	loadAt int64
-
 	traceRank uint64 // counts threads that came to be traced
 
 	exited     bool

@@ -51,7 +51,7 @@ func (k *Core) handleRare(ev *ipc.Event) {
 // the case of nearly every system call.
 func (k *Core) quiet() bool {
 	e := k.Clock.Earliest()
-	return len(k.ready) == 0 && k.Waits.Idle() && k.Clock.Now() < k.loadAt &&
+	return len(k.ready) == 0 && k.Waits.Idle() &&
 		(e == 0 || e >= k.armed && k.armed != 0 && e > k.Clock.Now())
 }
 
@@ -253,7 +253,6 @@ func (k *Core) enqueue(t *Thread) {
 // or signalled, and deadlines that passed. Handle does it; whoever changes something
 // outside of Handle calls it.
 func (k *Core) Settle() {
-	k.sampleLoad()
 	for {
 		if e := k.Clock.Earliest(); e != 0 && e <= k.Now() {
 			k.Clock.Advance(k.Now())

@@ -28,8 +28,7 @@ func (k *Core) ImportCounters(t *state.TasksT) {
 func (k *Core) Import(t *state.TasksT, m *state.MemoryT, r *vfs.Restorer) unix.Errno {
 	k.Hostname, k.Domainname = t.Hostname, t.Domainname
 	k.exited, k.exitStatus = t.Exited, t.ExitStatus
-	k.loadAt, k.switches = t.LoadAt, t.Switches
-	copy(k.loads[:], t.Loads)
+	k.switches = t.Switches
 	clear(k.Missing)
 	for _, x := range t.Missing {
 		k.Missing[x.Number] = x.Count

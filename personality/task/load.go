@@ -10,48 +10,11 @@ import (
 	"starling/personality/vfs"
 )
 
-// Load averages as Linux computes them (include/linux/sched/loadavg.h): fixed-point
-// numbers with loadShift fraction bits, sampled every five seconds.
-const (
-	loadShift  = 11
-	loadOne    = 1 << loadShift
-	loadPeriod = 5e9 + 1e7 // ns: LOAD_FREQ is 5 s and one tick of 100 Hz
-)
-
-// loadDecay is exp(-5s/1min), exp(-5s/5min), exp(-5s/15min).
-var loadDecay = [3]uint64{1884, 2014, 2037}
-
-// sampleLoad brings the averages up to date.
-func (k *Core) sampleLoad() {
-	if k.Now() < k.loadAt {
-		return
-	}
-	running, _ := k.RunnableThreads()
-	const most = 64 // after a long sleep more samples change nothing
-	for n := 0; k.loadAt <= k.Now() && n < most; n++ {
-		k.loadAt += loadPeriod
-		for i, d := range loadDecay {
-			active := uint64(running) << loadShift
-			l := k.loads[i]*d + active*(loadOne-d)
-			if active >= k.loads[i] {
-				l += loadOne - 1
-			}
-			k.loads[i] = l >> loadShift
-		}
-	}
-	if k.loadAt <= k.Now() {
-		k.loadAt = k.Now() + loadPeriod
-	}
-}
-
 // LoadAverage is the load of the last 1, 5 and 15 minutes with 16 fraction bits, as
 // sysinfo(2) shows it.
-func (k *Core) LoadAverage() (l [3]uint64) {
-	const sysinfoShift = 16
-	for i := range l {
-		l[i] = k.loads[i] << (sysinfoShift - loadShift)
-	}
-	return l
+func (k *Core) LoadAverage() [3]uint64 {
+	const shift = 16 - 11 // the clock keeps 11 fraction bits
+	return [3]uint64{k.Clock.Load1 << shift, k.Clock.Load5 << shift, k.Clock.Load15 << shift}
 }
 
 // Memory is how much memory programs and files can use, how much of it is free, and how
