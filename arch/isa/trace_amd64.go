@@ -54,3 +54,6 @@ func IsDebugTrap(vector uint16) bool { return userabi.IsDebugTrap(vector) }
 
 // StepReport is the signal of a step over a system call.
 func StepReport() Signal { return userabi.StepReport() }
+
+// Steps reports whether the next instruction traps.
+func Steps(f *Frame) bool { return userabi.Steps(f) }

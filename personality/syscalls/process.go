@@ -219,7 +219,7 @@ func wait4(c *task.Call) task.Result {
 	if options&^(waitOptions|unix.WUNTRACED|unix.WCONTINUED) != 0 {
 		return fail(unix.EINVAL)
 	}
-	q := task.Children{Options: options | unix.WEXITED, By: c.T}
+	q := task.Children{Options: options | unix.WEXITED, By: c.T, Usage: c.Args[3] != 0}
 	switch {
 	case pid > 0:
 		q.PID = pid
@@ -259,7 +259,7 @@ func waitid(c *task.Call) task.Result {
 	if options&^(waitOptions|kinds|unix.WNOWAIT) != 0 || options&kinds == 0 {
 		return fail(unix.EINVAL)
 	}
-	q := task.Children{Options: options, By: c.T}
+	q := task.Children{Options: options, By: c.T, Usage: c.Args[4] != 0}
 	nonBlock := false
 	switch which {
 	case unix.P_ALL:

@@ -419,6 +419,10 @@ func (k *Core) exception(t *Thread, ev *ipc.Event) {
 	if s.AtIP {
 		i.Payload[0] = isa.IP(t.frame)
 	}
+	if t.trace != nil && t.attention&attendLeaving == 0 && !t.shields(i.Signo) {
+		k.holdForSignal(t, &i) // the first signal that leave would take
+		return
+	}
 	k.Force(t, i)
 	k.run(t)
 }

@@ -110,9 +110,9 @@ type Stop struct {
 }
 
 // stopFor holds a thread.
-func (t *Thread) stopFor(s Stop) {
+func (t *Thread) stopFor(s *Stop) {
 	t.become(Stopped)
-	t.stop = s
+	t.stop = *s
 }
 
 // letGo ends a stop and returns where the thread goes on.

@@ -208,6 +208,11 @@ func (k *Core) retarget(t *Thread, left signal.Set) {
 	}
 }
 
+// shields reports whether a thread blocks or ignores a signal.
+func (t *Thread) shields(n int32) bool {
+	return t.Blocked().Has(n) || t.Handlers.Of(n).Handler == signal.Ign
+}
+
 // Force sends a signal that an instruction of the thread caused: it cannot be
 // blocked or ignored; where it is, it kills (sigaction(2), force_sig_info of Linux).
 func (k *Core) Force(t *Thread, i signal.Info) {

@@ -62,7 +62,7 @@ func (k *Core) joinGroupStop(t *Thread) {
 		return
 	}
 	t.attention &^= AttendStop
-	t.stopFor(Stop{Reason: StopGroup, Then: Leaving, Code: p.StopSignal})
+	t.stopFor(&Stop{Reason: StopGroup, Then: Leaving, Code: p.StopSignal})
 	k.settleGroupStop(p)
 }
 

@@ -142,8 +142,11 @@ func (t *Thread) beginStep() {
 	if t.MM != nil {
 		n = t.peekCode(code[:])
 	}
+	was := isa.Steps(t.frame)
 	t.trace.ForcedStep = isa.StartStep(t.frame, t.trace.ForcedStep, code[:n])
-	t.Change(ipc.MaskControl)
+	if !was {
+		t.Change(ipc.MaskControl)
+	}
 }
 
 // endStep takes the step flag out of the registers if it is the tracer's.

@@ -12,7 +12,7 @@ import (
 
 // hold is a stop that the tracer sees; why is the CLD_* it is told with. Any stop does for
 // one that was asked for (ptrace_stop of Linux's kernel/signal.c).
-func (k *Core) hold(t *Thread, s Stop, why int32) {
+func (k *Core) hold(t *Thread, s *Stop, why int32) {
 	tr := t.trace
 	joined := why == signal.CLDStopped && t.attention&AttendStop != 0
 	if joined {
@@ -32,7 +32,7 @@ func (k *Core) hold(t *Thread, s Stop, why int32) {
 
 // holdAt is hold at an event, or at a call, that has no signal of its own.
 func (k *Core) holdAt(t *Thread, reason StopReason, then RunState, code int32, message uint64) {
-	k.hold(t, Stop{Reason: reason, Then: then, Code: code, Message: message, Info: eventInfo(t, sigTrap, code)}, signal.CLDTrapped)
+	k.hold(t, &Stop{Reason: reason, Then: then, Code: code, Message: message, Info: eventInfo(t, sigTrap, code)}, signal.CLDTrapped)
 }
 
 // tellTracer informs the tracer's process of a stop: waiters, and SIGCHLD.
@@ -59,7 +59,7 @@ func (k *Core) holdForSignal(t *Thread, i *signal.Info) bool {
 	if t.trace == nil || i.Signo == int32(unix.SIGKILL) {
 		return false
 	}
-	k.hold(t, Stop{Reason: StopSignal, Then: Leaving, Code: i.Signo, Info: *i}, signal.CLDTrapped)
+	k.hold(t, &Stop{Reason: StopSignal, Then: Leaving, Code: i.Signo, Info: *i}, signal.CLDTrapped)
 	return true
 }
 
@@ -77,7 +77,7 @@ func (k *Core) trapNow(t *Thread) {
 	} else if n == 0 {
 		s.Code = int32(unix.SIGSTOP)
 	}
-	k.hold(t, s, signal.CLDStopped)
+	k.hold(t, &s, signal.CLDStopped)
 }
 
 // notifyTrap makes a seized thread stop once more, with what is now.
@@ -111,6 +111,8 @@ func (k *Core) Continue(t *Thread, how Resume, n int32) unix.Errno {
 	return 0
 }
 
+// release lets a held thread go on once its tracer has its answer: the kernel runs first who
+// was answered last, and the tracer, which will most often wait for the next stop, finds it there.
 func (k *Core) release(t *Thread, n int32) {
 	t.stop.Released, t.stop.Code = true, n
 	k.enqueue(t)
@@ -206,7 +208,7 @@ func (k *Core) holdForEvent(t *Thread, then RunState) {
 	tr.Event, tr.EventMessage = 0, 0
 	t.attention = t.attention&^AttendEvent | AttendReturn
 	code := sigTrap | event<<eventShift
-	k.hold(t, Stop{Reason: StopEvent, Then: then, Code: code, Event: byte(event), Message: message,
+	k.hold(t, &Stop{Reason: StopEvent, Then: then, Code: code, Event: byte(event), Message: message,
 		Info: eventInfo(t, sigTrap, code)}, signal.CLDTrapped)
 }
 
@@ -228,7 +230,7 @@ func (k *Core) heldAtExit(t *Thread) bool {
 	tr.ExitShown = true
 	t.attention &^= AttendExit // only one more SIGKILL ends this stop
 	code := sigTrap | unix.PTRACE_EVENT_EXIT<<eventShift
-	k.hold(t, Stop{Reason: StopEvent, Then: Exiting, Code: code, Event: unix.PTRACE_EVENT_EXIT,
+	k.hold(t, &Stop{Reason: StopEvent, Then: Exiting, Code: code, Event: unix.PTRACE_EVENT_EXIT,
 		Message: uint64(uint32(t.ExitCode)), Info: eventInfo(t, sigTrap, code)}, signal.CLDTrapped)
 	return true
 }

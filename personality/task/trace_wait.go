@@ -20,7 +20,7 @@ func (c *Process) tracedBy(p *Process) bool {
 func (c *Process) traced() bool { return c.leader != nil && c.leader.trace != nil }
 
 // waitTracees looks at the tracees of a process, or with WNOTHREAD of one thread of it.
-func (k *Core) waitTracees(p *Process, q Children) (ch Changed, found, ok bool) {
+func (k *Core) waitTracees(p *Process, q *Children) (ch Changed, found, ok bool) {
 	for _, by := range p.threads {
 		if q.Options&waitThreads != 0 && q.By != nil && by != q.By {
 			continue
@@ -30,7 +30,7 @@ func (k *Core) waitTracees(p *Process, q Children) (ch Changed, found, ok bool) 
 				continue
 			}
 			found = true
-			if ch, ok = k.traceeState(t, q.Options); ok {
+			if ch, ok = k.traceeState(t, q); ok {
 				return ch, true, true
 			}
 		}
@@ -39,38 +39,44 @@ func (k *Core) waitTracees(p *Process, q Children) (ch Changed, found, ok bool) 
 }
 
 // traceeState tells of one tracee, and forgets what it told unless WNOWAIT.
-func (k *Core) traceeState(t *Thread, options int) (Changed, bool) {
-	keep := options&unix.WNOWAIT != 0
+func (k *Core) traceeState(t *Thread, q *Children) (Changed, bool) {
+	keep := q.Options&unix.WNOWAIT != 0
 	switch {
 	case t.Run == Dead:
-		return k.deadTracee(t, options)
+		return k.deadTracee(t, q)
 	case t.Run == Stopped && t.stop.Reason != StopGroup && t.trace.Notice&trapListening == 0 && !t.stop.Reported && !t.stop.Released:
-		ch := Changed{PID: t.Tid, UID: t.Cred.UID, Status: t.stop.Code<<8 | 0x7f, Code: signal.CLDTrapped, Usage: k.threadUsage(t)}
+		ch := Changed{PID: t.Tid, UID: t.Cred.UID, Status: t.stop.Code<<8 | 0x7f, Code: signal.CLDTrapped}
+		if q.Usage {
+			ch.Usage = k.threadUsage(t)
+		}
 		if !keep {
 			t.stop.Reported = true
 		}
 		return ch, true
 	case t.Leader():
-		return k.continuedState(t.Proc, options)
+		return k.continuedState(t.Proc, q)
 	}
 	return Changed{}, false
 }
 
 // deadTracee tells of the end of a thread, the first time to its tracer. The leader's end
 // is told when no other thread is left (delay_group_leader of Linux).
-func (k *Core) deadTracee(t *Thread, options int) (Changed, bool) {
-	p := t.Proc
+func (k *Core) deadTracee(t *Thread, q *Children) (Changed, bool) {
+	p, options := t.Proc, q.Options
 	leader := p.leader == t
 	if options&unix.WEXITED == 0 || leader && (!p.Zombie || p.deadThreads > 0) {
 		return Changed{}, false
 	}
 	status := t.ExitCode
-	ch := Changed{PID: t.Tid, UID: t.Cred.UID, Usage: k.threadUsage(t)}
+	ch := Changed{PID: t.Tid, UID: t.Cred.UID}
 	if leader {
 		status = p.ExitCode
-		ch.Usage = k.processUsage(p)
-		ch.Usage.User += p.ChildrenUserTime
-		ch.Usage.System += p.ChildrenSystemTime
+	}
+	switch {
+	case q.Usage && leader:
+		ch.Usage = k.endUsage(p)
+	case q.Usage:
+		ch.Usage = k.threadUsage(t)
 	}
 	ch.Status, ch.Code = status, endCode(status)
 	if options&unix.WNOWAIT != 0 {

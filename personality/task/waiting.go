@@ -40,6 +40,8 @@ type Children struct {
 	Options    int
 	// By is the thread that waits, for __WNOTHREAD.
 	By *Thread
+	// Usage: Changed.Usage is wanted.
+	Usage bool
 }
 
 // WaitChild looks for a child that has changed state as the options want.
@@ -58,11 +60,11 @@ func (k *Core) WaitChild(p *Process, q Children) (Changed, unix.Errno) {
 		if c.tracedBy(p) {
 			continue // it is among the tracees
 		}
-		if ch, ok := k.childState(c, q.Options); ok {
+		if ch, ok := k.childState(c, &q); ok {
 			return ch, 0
 		}
 	}
-	ch, traces, ok := k.waitTracees(p, q)
+	ch, traces, ok := k.waitTracees(p, &q)
 	if ok {
 		return ch, 0
 	}
@@ -73,15 +75,16 @@ func (k *Core) WaitChild(p *Process, q Children) (Changed, unix.Errno) {
 }
 
 // childState tells of one child, and forgets what it told unless WNOWAIT.
-func (k *Core) childState(c *Process, options int) (Changed, bool) {
+func (k *Core) childState(c *Process, q *Children) (Changed, bool) {
+	options := q.Options
 	ch := Changed{PID: c.Pid, UID: c.uid()}
 	keep := options&unix.WNOWAIT != 0
 	switch {
 	case c.Zombie && options&unix.WEXITED != 0 && c.deadThreads == 0 && !c.traced():
 		ch.Status, ch.Code = c.ExitCode, endCode(c.ExitCode)
-		ch.Usage = k.processUsage(c)
-		ch.Usage.User += c.ChildrenUserTime
-		ch.Usage.System += c.ChildrenSystemTime
+		if q.Usage {
+			ch.Usage = k.endUsage(c)
+		}
 		if !keep {
 			k.reap(c)
 		}
@@ -89,9 +92,11 @@ func (k *Core) childState(c *Process, options int) (Changed, bool) {
 	case c.StopReport == reportStopped && options&unix.WUNTRACED != 0:
 		ch.Status, ch.Code = c.StopSignal<<8|0x7f, signal.CLDStopped
 	default:
-		return k.continuedState(c, options)
+		return k.continuedState(c, q)
 	}
-	ch.Usage = k.processUsage(c)
+	if q.Usage {
+		ch.Usage = k.processUsage(c)
+	}
 	if !keep {
 		c.StopReport = reportNone
 	}
@@ -99,14 +104,27 @@ func (k *Core) childState(c *Process, options int) (Changed, bool) {
 }
 
 // continuedState tells that a process was continued.
-func (k *Core) continuedState(c *Process, options int) (Changed, bool) {
+func (k *Core) continuedState(c *Process, q *Children) (Changed, bool) {
+	options := q.Options
 	if c.StopReport != reportContinued || options&unix.WCONTINUED == 0 {
 		return Changed{}, false
 	}
 	if options&unix.WNOWAIT == 0 {
 		c.StopReport = reportNone
 	}
-	return Changed{PID: c.Pid, UID: c.uid(), Status: 0xffff, Code: signal.CLDContinued, Usage: k.processUsage(c)}, true
+	ch := Changed{PID: c.Pid, UID: c.uid(), Status: 0xffff, Code: signal.CLDContinued}
+	if q.Usage {
+		ch.Usage = k.processUsage(c)
+	}
+	return ch, true
+}
+
+// endUsage is the usage of a process that has ended, with what it waited for.
+func (k *Core) endUsage(p *Process) Usage {
+	u := k.processUsage(p)
+	u.User += p.ChildrenUserTime
+	u.System += p.ChildrenSystemTime
+	return u
 }
 
 // ChildWait is what a call waits for that waits for children.

@@ -56,3 +56,6 @@ func IsDebugTrap(vector uint16) bool { return vector == vectorDebug }
 // StepReport is the signal of a step over a system call: the instruction trapped into the
 // kernel, so the kernel says that it was one (user_single_step_report).
 func StepReport() Signal { return Signal{Number: sigTRAP, Code: trapBrkpt, AtIP: true} }
+
+// Steps reports whether the step flag is set.
+func Steps(f *Frame) bool { return f.Regs.Flags&flagStep != 0 }
