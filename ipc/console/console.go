@@ -40,7 +40,8 @@ func (c Channel) String() string {
 func InputBit(c Channel) uint64 { return 1 << c }
 
 // SpaceBit says that a channel has room for output again, or that all of it
-// has reached the device.
+// has reached the device. A client with BadgeControl that asked for the state of a channel
+// with output pending is told so on the wire of the control channel.
 func SpaceBit(c Channel) uint64 { return 1 << (8 + c) }
 
 // NotifyMask is every bit that the console may notify.

@@ -2,8 +2,10 @@ package system
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func lookPath(name string) (string, error) { return exec.LookPath(name) }
@@ -34,6 +38,39 @@ func TestLargeInput(t *testing.T) {
 	want := fmt.Sprintf("%x  -\n", sha256.Sum256([]byte(data)))
 	if r.Status != 0 || r.Out != want {
 		t.Errorf("status %d, output %q, errors %q, want %q", r.Status, r.Out, r.Err, want)
+	}
+}
+
+// A program that ends while nobody reads its output: the news of its end wait for the output,
+// and come when that has gone out.
+func TestOutputIsReadLate(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c := exec.CommandContext(ctx, starling(t), "run", "--", "sh", "-c", "seq 10000; echo written >&2; exit 3")
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Less than the program writes, which is less than the console's 64 KiB.
+	if _, err := unix.FcntlInt(out.(*os.File).Fd(), unix.F_SETPIPE_SZ, 4096); err != nil {
+		t.Fatal(err)
+	}
+	errs, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(errs, make([]byte, len("written\n"))); err != nil {
+		t.Fatalf("the program could not write all of it: %v", err)
+	}
+	all, err := io.ReadAll(out)
+	if lines := bytes.Count(all, []byte("\n")); err != nil || lines != 10000 {
+		t.Errorf("%d of 10000 lines, %v", lines, err)
+	}
+	if err := c.Wait(); c.ProcessState.ExitCode() != 3 {
+		t.Errorf("%v, want status 3", err)
 	}
 }
 

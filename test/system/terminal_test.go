@@ -94,7 +94,7 @@ func (c *console) write(s string) {
 // expect waits for text to appear behind what was expected before.
 func (c *console) expect(text string) {
 	c.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		c.mu.Lock()
 		seen := c.seen.String()
@@ -125,7 +125,7 @@ func (c *console) end() int {
 	go func() { done <- c.cmd.Wait() }()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		c.t.Fatal("the command does not end")
 	}
 	after, err := unix.IoctlGetTermios(int(c.slave.Fd()), unix.TCGETS)
@@ -149,8 +149,8 @@ func TestShellSession(t *testing.T) {
 	c.expect("24 80\r\n")
 	c.resize(30, 100)
 	c.expect("# ")
-	time.Sleep(300 * time.Millisecond) // SIGWINCH goes through the command and the control channel
-	c.line("stty size")
+	// SIGWINCH goes through the command and the control channel.
+	c.line("until [ \"$(stty size)\" = '30 100' ]; do sleep 0.1; done; stty size")
 	c.expect("30 100\r\n")
 	c.line("exit 7")
 	if status := c.end(); status != 7 {
@@ -166,9 +166,10 @@ func TestJobControl(t *testing.T) {
 	c.line("kill %1; wait; echo done")
 	c.expect("done\r\n")
 	c.expect("# ")
+	// The shell has put the terminal back to lines before it starts a command, so what is
+	// typed now is cat's whenever that gets there.
 	c.line("echo go; cat")
 	c.expect("go\r\n")
-	time.Sleep(300 * time.Millisecond) // cat is there when its input comes
 	c.write("typed\r")
 	c.expect("typed\r\ntyped\r\n") // the echo, then cat
 	c.write("\x03")
@@ -177,17 +178,18 @@ func TestJobControl(t *testing.T) {
 	c.line("echo $?")
 	c.expect("130\r\n")
 	c.expect("# ")
-	c.line("sleep 50")
-	time.Sleep(300 * time.Millisecond) // it is in the foreground
+	// A job that says when it is in the foreground.
+	c.line(`sh -c 'trap "echo ba""ck" CONT; echo rea""dy; while :; do sleep 0.1; done'`)
+	c.expect("ready\r\n")
 	c.write("\x1a")
 	c.expect("^Z")
 	c.expect("Stopped")
 	c.expect("# ")
 	c.line("jobs")
-	c.expect("sleep 50")
+	c.expect("sleep 0.1")
+	c.expect("# ")
 	c.line("fg")
-	c.expect("sleep 50")
-	time.Sleep(300 * time.Millisecond)
+	c.expect("back\r\n")
 	c.write("\x03")
 	c.expect("# ")
 	c.write("\x04") // end of input ends the shell

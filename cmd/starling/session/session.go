@@ -164,7 +164,8 @@ func (st *state) wait() (status int, messages []string, known bool) {
 // copyAll copies a line of the machine to a stream. When whoever reads the
 // stream went away the machine runs on.
 func copyAll(to io.Writer, from io.Reader) {
-	if _, err := io.Copy(to, from); err != nil {
+	// Not by splice(2), which would keep the single bytes that QEMU writes apart.
+	if _, err := io.Copy(struct{ io.Writer }{to}, struct{ io.Reader }{from}); err != nil {
 		_, _ = io.Copy(io.Discard, from)
 	}
 }

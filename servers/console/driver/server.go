@@ -26,6 +26,9 @@ type channel struct {
 
 	// What the client waits to hear of.
 	wantsInput, wantsSpace, wantsEmpty bool
+	// Whoever is at the control channel waits to hear that the output is out, too: it
+	// must not tell the host of a program's end before the program's last words.
+	controlWantsEmpty bool
 
 	end           uint64 // input ends after so many bytes
 	ended         bool   // end is known
@@ -119,6 +122,10 @@ func (s *Server) service(i console.Channel) {
 		c.wantsSpace, c.wantsEmpty = false, false
 	}
 	s.tell(c, bits)
+	if c.controlWantsEmpty && c.out.length() == 0 {
+		c.controlWantsEmpty = false
+		s.tell(&s.channels[console.Control], console.SpaceBit(i))
+	}
 }
 
 func (s *Server) tell(c *channel, bits uint64) {
@@ -141,10 +148,10 @@ func (s *Server) request(ev *ipc.Event) int {
 	if status != console.OK {
 		return console.PutAnswer(buf, console.State{Status: status}, 0)
 	}
-	return s.serve(m)
+	return s.serve(m, ev.Badge&console.BadgeControl != 0)
 }
 
-func (s *Server) serve(m console.Message) int {
+func (s *Server) serve(m console.Message, control bool) int {
 	c := &s.channels[m.Channel]
 	length, data := 0, 0
 	switch m.Op {
@@ -161,7 +168,11 @@ func (s *Server) serve(m console.Message) int {
 	case console.OpStatus:
 		s.service(m.Channel)
 		c.wantsInput = c.in.length() == 0
-		c.wantsEmpty = c.out.length() > 0
+		if control {
+			c.controlWantsEmpty = c.out.length() > 0
+		} else {
+			c.wantsEmpty = c.out.length() > 0
+		}
 	case console.OpInputEnd:
 		c.end, c.ended = m.Value, true
 		s.tell(c, console.InputBit(m.Channel))

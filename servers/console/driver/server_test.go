@@ -218,6 +218,34 @@ func TestFullOutputIsRefusedThenNotified(t *testing.T) {
 	}
 }
 
+// Root and the personality wait for the same output: each is told on its own wire.
+func TestEverybodyWhoWaitsForTheLastByteIsTold(t *testing.T) {
+	m, s := start(t, console.Terminal, console.Control)
+	l := m.lines[console.Terminal]
+	l.blocked = true
+	personality := &console.Client{Transport: direct{m, s, 1 << console.Terminal}}
+	root := client(m, s)
+	if _, _, err := personality.Write(console.Terminal, make([]byte, 2*fifoSize)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*console.Client{personality, root} {
+		if state, err := c.Status(console.Terminal); err != nil || state.Pending == 0 {
+			t.Fatalf("%+v, %v", state, err)
+		}
+	}
+	space := console.SpaceBit(console.Terminal)
+	if m.notified[wireHandle]|m.notified[wireHandle+ipc.Handle(console.Control)] != 0 {
+		t.Fatal("told before the last byte was out")
+	}
+	l.unblock()
+	m.interrupt(s, console.Terminal)
+	for _, c := range []console.Channel{console.Terminal, console.Control} {
+		if m.notified[wireHandle+ipc.Handle(c)] != space {
+			t.Errorf("%v was notified %#x, want %#x", c, m.notified[wireHandle+ipc.Handle(c)], space)
+		}
+	}
+}
+
 func TestInputIsNotifiedOnceAndReadWhole(t *testing.T) {
 	m, s := start(t, console.Terminal)
 	c := client(m, s)
