@@ -23,6 +23,8 @@ var notCompared = map[string]string{
 	"wget-supports--P":            "needs a network",
 	"hostname-d-works":            "needs a name server",
 
+	"pidof -s":                              "is there only where process 1 is called init, as the guest's is",
+	"pidof -o %PPID NOP":                    "is there only where process 1 is called init, as the guest's is",
 	"taskset (set_aff, needs CAP_SYS_NICE)": "asks for a processor that the host has and the guest has not, or the other way round",
 }
 
@@ -163,6 +165,7 @@ func busyboxRoot(t *testing.T, root, src string) {
 			if os.Getuid() == 0 {
 				run(t, "mknod", "-m", "666", path, "c", "1", "3")
 				run(t, "mknod", "-m", "666", filepath.Join(root, "dev/zero"), "c", "1", "5")
+				run(t, "mknod", "-m", "666", filepath.Join(root, "dev/full"), "c", "1", "7")
 			}
 			continue
 		}
