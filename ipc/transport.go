@@ -119,6 +119,7 @@ const (
 	ErrState                        // the object is in a state that does not allow it
 	ErrGone                         // the peer or object was destroyed
 	ErrTruncated                    // the message does not fit
+	ErrLost                         // no whole answer came, however often was asked; no status of the kernel (package envelope)
 )
 
 func (e Error) Error() string {
@@ -139,6 +140,8 @@ func (e Error) Error() string {
 		return "peer gone"
 	case ErrTruncated:
 		return "message too long"
+	case ErrLost:
+		return "no whole answer came"
 	}
 	return "unknown kernel error"
 }
@@ -146,8 +149,14 @@ func (e Error) Error() string {
 // PageSize is the size of a page and of a frame in bytes.
 const PageSize = 4096
 
-// MessageSize is the size of a message buffer in bytes: the longest message.
+// MessageSize is the size of a message buffer in bytes: the longest message that the kernel moves.
 const MessageSize = PageSize
+
+// EnvelopeSize is what package envelope adds to a message, MessageLimit what is left for its body. In bytes.
+const (
+	EnvelopeSize = 16
+	MessageLimit = MessageSize - EnvelopeSize
+)
 
 // ThreadKind tells programs from servers.
 type ThreadKind uint8
@@ -188,7 +197,8 @@ type Transport interface {
 	Buffer() []byte
 	// Call sends the first n bytes of the message buffer, with the capability
 	// cap unless 0, waits for the answer, and returns its length and the
-	// capability that came with it. The answer is in the message buffer.
+	// capability that came with it. The answer is in the message buffer. A call is executed once and answered
+	// once, whatever the wire does to messages: at most MessageLimit bytes in an envelope go (package envelope).
 	Call(endpoint Handle, n int, cap Handle) (int, Handle, error)
 	// Answer answers an EventMessage with the first n bytes of the message buffer.
 	Answer(t Token, n int, cap Handle) error

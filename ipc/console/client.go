@@ -14,7 +14,7 @@ func (c *Client) Write(channel Channel, p []byte) (int, State, error) {
 	done := 0
 	for {
 		buf := c.Transport.Buffer()
-		n := copy(buf[requestSize:], p[done:])
+		n := copy(buf[RequestSize:ipc.MessageLimit], p[done:])
 		s, _, err := c.call(putRequest(buf, OpWrite, channel, n, 0, n))
 		if err != nil {
 			return done, s, err

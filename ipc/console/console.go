@@ -91,10 +91,10 @@ const (
 
 // Sizes of the messages in bytes, as the schema lays them out.
 const (
-	requestSize = 16
+	RequestSize = 16
 	answerSize  = 32
 	// MaxData is the most bytes that one request or answer carries.
-	MaxData = ipc.MessageSize - answerSize
+	MaxData = ipc.MessageLimit - answerSize
 )
 
 // State is what every answer says about the channel.
@@ -120,7 +120,7 @@ type Message struct {
 
 // Parse checks the first n bytes of buf.
 func Parse(buf []byte, n int) (Message, Status) {
-	if n < requestSize || n > len(buf) {
+	if n < RequestSize || n > len(buf) {
 		return Message{}, BadRequest
 	}
 	var r Request
@@ -134,10 +134,10 @@ func Parse(buf []byte, n int) (Message, Status) {
 	}
 	switch length := r.Length(); m.Op {
 	case OpWrite:
-		if uint64(length) > uint64(n-requestSize) {
+		if uint64(length) > uint64(n-RequestSize) {
 			return Message{}, BadRequest
 		}
-		m.Data = buf[requestSize : requestSize+int(length)]
+		m.Data = buf[RequestSize : RequestSize+int(length)]
 	case OpRead:
 		m.Length = int(min(length, MaxData))
 	}
@@ -172,7 +172,7 @@ func putRequest(buf []byte, op Op, c Channel, length int, value uint64, dataLeng
 	r.MutateChannel(uint16(c))
 	r.MutateLength(uint32(length))
 	r.MutateValue(value)
-	return requestSize + dataLength
+	return RequestSize + dataLength
 }
 
 // parseAnswer checks the first n bytes of buf; data is what a read delivered.

@@ -12,8 +12,8 @@ import (
 func TestSizesMatchSchema(t *testing.T) {
 	b := flatbuffers.NewBuilder(0)
 	CreateRequest(b, 0, 0, 0, 0)
-	if got := int(b.Offset()); got != requestSize {
-		t.Errorf("request has %d bytes, requestSize is %d", got, requestSize)
+	if got := int(b.Offset()); got != RequestSize {
+		t.Errorf("request has %d bytes, RequestSize is %d", got, RequestSize)
 	}
 	b = flatbuffers.NewBuilder(0)
 	CreateAnswer(b, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -79,7 +79,7 @@ func FuzzParse(f *testing.F) {
 		buf := make([]byte, ipc.MessageSize)
 		n := copy(buf, data)
 		m, status := Parse(buf, n)
-		if status == OK && (m.Channel >= Channels || m.Length > MaxData || len(m.Data) > n-requestSize) {
+		if status == OK && (m.Channel >= Channels || m.Length > MaxData || len(m.Data) > n-RequestSize) {
 			t.Fatalf("accepted %+v of %d bytes", m, n)
 		}
 	})

@@ -10,6 +10,22 @@ import (
 
 // Call implements ipc.Transport.
 func (t *Transport) Call(endpoint ipc.Handle, n int, cap ipc.Handle) (int, ipc.Handle, error) {
+	if t.plain {
+		return t.CallOnce(endpoint, n, cap)
+	}
+	_ = t.flush() // the error of a reply before it is not the call's
+	return t.sender.Call(t, t.buffer, endpoint, n, cap)
+}
+
+// Forget implements envelope.Caller: it deletes a capability unless it is 0.
+func (t *Transport) Forget(cap ipc.Handle) {
+	if cap != 0 {
+		_ = t.CapDelete(cap)
+	}
+}
+
+// CallOnce is a call as the kernel makes it.
+func (t *Transport) CallOnce(endpoint ipc.Handle, n int, cap ipc.Handle) (int, ipc.Handle, error) {
 	if n < 0 || n > len(t.buffer) {
 		return 0, 0, ipc.ErrTruncated
 	}
@@ -53,6 +69,7 @@ func (t *Transport) CapCopy(server, cap ipc.Handle) (ipc.Handle, error) {
 
 // CapDelete implements ipc.Transport.
 func (t *Transport) CapDelete(cap ipc.Handle) error {
+	t.desk.Dropped(cap)
 	return t.call(callnum.CapDelete, uint64(cap), 0, 0, 0)
 }
 

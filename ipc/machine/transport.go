@@ -5,6 +5,7 @@ import (
 
 	"starling/ipc"
 	"starling/ipc/callnum"
+	"starling/ipc/envelope"
 )
 
 // registers are the words of one kernel call, in and out: a0 to a5 are the argument
@@ -23,6 +24,10 @@ type Transport struct {
 	regs   registers // of every other call
 	buffer []byte
 	saved  [ipc.MessageSize]byte // what a call that passes words in the message buffer pushes aside
+
+	sender envelope.Sender
+	desk   envelope.Desk
+	plain  bool // no envelopes
 }
 
 var _ ipc.Transport = (*Transport)(nil)
@@ -69,6 +74,7 @@ func ticks() uint64
 // Wait implements ipc.Transport. It may also return the error of the reply that
 // was held back; then there was no wait.
 func (t *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
+again:
 	status, arg0, arg1 := wait(t, endpoint, ev)
 	if status == int64(ipc.EventSyscall) {
 		return nil
@@ -84,11 +90,29 @@ func (t *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 		ev.Vector, ev.Error = uint16(arg0), arg1
 	case ipc.EventMessage:
 		ev.Length, ev.Cap = uint32(arg0), ipc.Handle(arg1)
+		if !t.plain && !t.unpack(ev) {
+			goto again
+		}
 	case ipc.EventNotify:
 		ev.Bits = arg0
 	}
 	return nil
 }
+
+// unpack takes a message out of its envelope. What must not be executed is answered with the next wait.
+func (t *Transport) unpack(ev *ipc.Event) bool {
+	v, n, cap := t.desk.Received(t.buffer, int(min(ev.Length, ipc.MessageSize)), ev.Badge, ev.Token)
+	if v == envelope.Execute {
+		ev.Length = uint32(n)
+		return true
+	}
+	t.Forget(ev.Cap)
+	t.answer(ev.Token, n, cap)
+	return false
+}
+
+// Plain makes the server send and receive messages without envelopes, as the kernel moves them.
+func (t *Transport) Plain() { t.plain = true }
 
 // Reply implements ipc.Transport: the reply goes with the next call.
 func (t *Transport) Reply(r ipc.Reply) error {
@@ -115,6 +139,14 @@ func (t *Transport) replySlow(r ipc.Reply) error {
 // Buffer is asked for.
 func (t *Transport) Answer(k ipc.Token, n int, cap ipc.Handle) error {
 	err := t.flush()
+	if !t.plain && n >= 0 {
+		n = t.desk.Close(t.buffer, n, k, cap)
+	}
+	t.answer(k, n, cap)
+	return err
+}
+
+func (t *Transport) answer(k ipc.Token, n int, cap ipc.Handle) {
 	t.next = registers{
 		number: callnum.AnswerWait,
 		a1:     tokenWord(k),
@@ -122,7 +154,6 @@ func (t *Transport) Answer(k ipc.Token, n int, cap ipc.Handle) error {
 		a3:     uint64(n),
 		a4:     uint64(cap),
 	}
-	return err
 }
 
 func tokenWord(k ipc.Token) uint64 { return uint64(k.Thread) | uint64(k.Generation)<<32 }
@@ -154,7 +185,7 @@ func status(n uint64) error {
 // when it is needed would allocate.
 var kernelErrors = [...]error{
 	ipc.ErrInvalid, ipc.ErrCapability, ipc.ErrStale, ipc.ErrMemory,
-	ipc.ErrFull, ipc.ErrState, ipc.ErrGone, ipc.ErrTruncated,
+	ipc.ErrFull, ipc.ErrState, ipc.ErrGone, ipc.ErrTruncated, ipc.ErrLost,
 }
 
 func kernelError(status int64) error {

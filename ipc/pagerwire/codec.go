@@ -14,7 +14,7 @@ const (
 )
 
 // MaxOps is how many Ops fit a request.
-const MaxOps = (ipc.MessageSize - HeaderSize) / OpSize
+const MaxOps = (ipc.MessageLimit - HeaderSize) / OpSize
 
 // Command is an Op taken out of a message. Its layout is that of the schema, little
 // endian as all our machines are, so that taking it out is one copy; a test

@@ -139,8 +139,11 @@ func (tr *Transport) Notify(h ipc.Handle, bits uint64) error {
 	if err != nil {
 		return err
 	}
-	tr.k.notify(ep, bits)
 	tr.k.tapNotify(tr, ep, bits)
+	if tr.k.lab != nil && tr.k.lab.notify(tr, ep, bits) {
+		return nil
+	}
+	tr.k.notify(ep, bits)
 	return nil
 }
 

@@ -75,6 +75,7 @@ type Kernel struct {
 	images     []*Image
 
 	taps     []func(Message)
+	lab      *lab     // nil: nothing goes wrong
 	handled  uint64   // events handled by all servers
 	tracking bool     // somebody records: note the pages that programs write
 	dirty    []uint64 // those pages

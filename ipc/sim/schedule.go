@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"starling/ipc"
+	"starling/ipc/envelope"
 )
 
 // alarm is something the harness wants done at a time: input from outside.
@@ -125,21 +126,29 @@ func (k *Kernel) choose() *endpoint {
 func (k *Kernel) deliver(ep *endpoint) {
 	tr := ep.receiver
 	var ev ipc.Event
-	h := ep.handler
 	k.now += k.cfg.EventCost
-	k.receive(tr, ep, &ev)
+	if !k.receive(tr, ep, &ev) || k.lab != nil && k.lab.event(tr, ep, &ev) {
+		return
+	}
+	k.handle(tr, ep, &ev)
+}
+
+// handle hands an event that was received to the handler.
+func (k *Kernel) handle(tr *Transport, ep *endpoint, ev *ipc.Event) {
+	h := ep.handler
 	tr.busy = true
 	k.nesting = append(k.nesting, tr)
-	h.Handle(&ev)
+	h.Handle(ev)
 	k.nesting = k.nesting[:len(k.nesting)-1]
 	tr.busy = false
 	k.handled++
 	tr.handled++
-	k.tapHandled(tr, &ev)
+	k.tapHandled(tr, ev)
 }
 
-// receive takes an event off the endpoint the way Wait returns it.
-func (k *Kernel) receive(tr *Transport, ep *endpoint, ev *ipc.Event) {
+// receive takes an event off the endpoint the way Wait returns it. It returns false when that was
+// a message that the envelope answered.
+func (k *Kernel) receive(tr *Transport, ep *endpoint, ev *ipc.Event) bool {
 	k.stats.Events++
 	t := ep.take(ev)
 	if ev.Kind == ipc.EventMessage {
@@ -150,8 +159,24 @@ func (k *Kernel) receive(tr *Transport, ep *endpoint, ev *ipc.Event) {
 		if from.carried != nil {
 			ev.Cap, _ = tr.caps.share(*from.carried)
 		}
+		if !tr.plain && !tr.unpack(ev) {
+			return false
+		}
 	}
 	k.tapEvent(tr, t, ev)
+	return true
+}
+
+// unpack takes a message out of its envelope. What must not be executed is answered at once.
+func (tr *Transport) unpack(ev *ipc.Event) bool {
+	v, n, cap := tr.desk.Received(tr.buffer[:], int(ev.Length), ev.Badge, ev.Token)
+	if v == envelope.Execute {
+		ev.Length = uint32(n)
+		return true
+	}
+	tr.Forget(ev.Cap)
+	tr.answerOnce(ev.Token, n, cap)
+	return false
 }
 
 // runProgram gives one ready program the processor until it traps, its slice ends

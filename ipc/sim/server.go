@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"starling/ipc"
+	"starling/ipc/envelope"
 )
 
 // Handler is a server as a state machine: it is handed one event at a time.
@@ -31,6 +32,9 @@ type Transport struct {
 	carried  *capability // capability that travels with the message
 	carrying capability
 	busy     bool // inside Handle
+	sender   envelope.Sender
+	desk     envelope.Desk
+	plain    bool // no envelopes
 	handled  uint64
 	priority uint8
 }
@@ -197,17 +201,38 @@ func (tr *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 		tr.k.fail("%s waits at an endpoint that has a handler", tr.name)
 	}
 	ep.receiver = tr
-	for !ep.pending() {
-		if !tr.k.Step() {
-			tr.k.fail("%s waits for ever: nothing else can happen", tr.name)
+	for {
+		for !ep.pending() {
+			if !tr.k.Step() {
+				tr.k.fail("%s waits for ever: nothing else can happen", tr.name)
+			}
+		}
+		if tr.k.receive(tr, ep, ev) {
+			return nil
 		}
 	}
-	tr.k.receive(tr, ep, ev)
-	return nil
 }
 
-// Call implements ipc.Transport. The callee runs inside: calls nest downwards only.
+// Plain makes the server send and receive messages without envelopes, as the kernel moves them.
+func (tr *Transport) Plain() { tr.plain = true }
+
+// Call implements ipc.Transport.
 func (tr *Transport) Call(h ipc.Handle, n int, cap ipc.Handle) (int, ipc.Handle, error) {
+	if tr.plain {
+		return tr.CallOnce(h, n, cap)
+	}
+	return tr.sender.Call(tr, tr.buffer[:], h, n, cap)
+}
+
+// Forget implements envelope.Caller.
+func (tr *Transport) Forget(h ipc.Handle) {
+	if h != 0 {
+		tr.CapDelete(h)
+	}
+}
+
+// CallOnce is a call as the kernel makes it. The callee runs inside: calls nest downwards only.
+func (tr *Transport) CallOnce(h ipc.Handle, n int, cap ipc.Handle) (int, ipc.Handle, error) {
 	tr.enter()
 	k := tr.k
 	ep, c, err := find[*endpoint](tr, h, kindEndpoint)
@@ -233,12 +258,27 @@ func (tr *Transport) Call(h ipc.Handle, n int, cap ipc.Handle) (int, ipc.Handle,
 	k.stats.Calls++
 	k.stats.Switches += 2
 	tr.length = copy(tr.message[:], tr.buffer[:n])
-
-	t := tr.thread
-	t.sequence++
-	t.event = ipc.Event{Kind: ipc.EventMessage, Badge: c.badge, Token: t.Token(), Length: uint32(n)}
-	t.reply = reply{}
 	k.tapCall(tr, ep, tr.buffer[:n])
+	length, got := 0, ipc.Handle(0)
+	if k.lab != nil {
+		length, got, err = k.lab.call(tr, ep, c.badge)
+	} else {
+		length, got, err = tr.exchange(ep, c.badge)
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	copy(tr.buffer[:], tr.message[:length])
+	k.tapAnswer(tr, ep, tr.buffer[:length])
+	return length, got, nil
+}
+
+// exchange moves the message in tr.message to the server that gets the calls of ep and its answer back there.
+func (tr *Transport) exchange(ep *endpoint, badge uint64) (int, ipc.Handle, error) {
+	k, t := tr.k, tr.thread
+	t.sequence++
+	t.event = ipc.Event{Kind: ipc.EventMessage, Badge: badge, Token: t.Token(), Length: uint32(tr.length)}
+	t.reply = reply{}
 	ep.push(t)
 	k.nesting = append(k.nesting, tr)
 	for !t.reply.done {
@@ -250,12 +290,7 @@ func (tr *Transport) Call(h ipc.Handle, n int, cap ipc.Handle) (int, ipc.Handle,
 	}
 	k.nesting = k.nesting[:len(k.nesting)-1]
 	t.state = serving
-	if t.reply.err != nil {
-		return 0, 0, t.reply.err
-	}
-	copy(tr.buffer[:], tr.message[:t.reply.length])
-	k.tapAnswer(tr, ep, tr.buffer[:t.reply.length])
-	return t.reply.length, t.reply.cap, nil
+	return t.reply.length, t.reply.cap, t.reply.err
 }
 
 // checkCall fails on what would hang the machine.
@@ -275,6 +310,14 @@ func (k *Kernel) checkCall(tr *Transport, ep *endpoint) {
 // Answer implements ipc.Transport.
 func (tr *Transport) Answer(tok ipc.Token, n int, cap ipc.Handle) error {
 	tr.enter()
+	if !tr.plain && n >= 0 {
+		n = tr.desk.Close(tr.buffer[:], n, tok, cap)
+	}
+	return tr.answerOnce(tok, n, cap)
+}
+
+// answerOnce is an answer as the kernel moves it.
+func (tr *Transport) answerOnce(tok ipc.Token, n int, cap ipc.Handle) error {
 	t, err := tr.parked(tok)
 	if err != nil {
 		return err

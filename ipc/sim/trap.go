@@ -62,6 +62,16 @@ func (t *Thread) forward(class ipc.FaultClass) {
 // Reply implements ipc.Transport.
 func (tr *Transport) Reply(r ipc.Reply) error {
 	tr.enter()
+	if tr.k.lab != nil {
+		if done, err := tr.k.lab.reply(tr, r); done {
+			return err
+		}
+	}
+	return tr.replyOnce(r)
+}
+
+// replyOnce is a reply as the kernel takes it.
+func (tr *Transport) replyOnce(r ipc.Reply) error {
 	t, err := tr.parked(r.Token)
 	if err != nil {
 		return err
@@ -76,7 +86,11 @@ func (tr *Transport) Reply(r ipc.Reply) error {
 		return ipc.ErrInvalid
 	}
 	tr.k.tapReply(tr, t, &r)
-	t.take(r.Mask)
+	if tr.k.lab != nil {
+		tr.k.lab.take(t, r.Mask)
+	} else {
+		t.take(r.Mask)
+	}
 	switch r.Action {
 	case ipc.ActionResumeReport:
 		t.recall = true

@@ -56,10 +56,10 @@ const (
 )
 
 const (
-	requestSize = 8
+	RequestSize = 8
 	answerSize  = 24
 	// MaxText is the longest text that fits behind an answer, in bytes.
-	MaxText = ipc.MessageSize - answerSize
+	MaxText = ipc.MessageLimit - answerSize
 )
 
 // Report is the answer to a request.
@@ -73,7 +73,7 @@ type Report struct {
 
 // Parse checks the first n bytes of a message from root.
 func Parse(buf []byte, n int) (Op, bool) {
-	if n < requestSize || n > len(buf) {
+	if n < RequestSize || n > len(buf) {
 		return 0, false
 	}
 	var r Request
@@ -85,7 +85,7 @@ func Parse(buf []byte, n int) (Op, bool) {
 // Put writes an answer into the message buffer and returns its length. Text
 // that does not fit is cut.
 func Put(buf []byte, r Report) int {
-	n := copy(buf[answerSize:ipc.MessageSize], r.Text)
+	n := copy(buf[answerSize:ipc.MessageLimit], r.Text)
 	var a Answer
 	a.Init(buf, 0)
 	a.MutateStatus(int32(r.Status))
@@ -104,7 +104,7 @@ func Ask(t ipc.Transport, endpoint ipc.Handle, op Op) (Report, error) {
 	q.Init(t.Buffer(), 0)
 	q.MutateOp(uint32(op))
 	q.MutateReserved(0)
-	n, _, err := t.Call(endpoint, requestSize, 0)
+	n, _, err := t.Call(endpoint, RequestSize, 0)
 	if err != nil {
 		return Report{}, err
 	}

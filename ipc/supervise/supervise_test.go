@@ -23,8 +23,8 @@ func (l *loop) Call(_ ipc.Handle, n int, _ ipc.Handle) (int, ipc.Handle, error) 
 func TestSizesMatchSchema(t *testing.T) {
 	b := flatbuffers.NewBuilder(0)
 	CreateRequest(b, 0, 0)
-	if got := int(b.Offset()); got != requestSize {
-		t.Errorf("request has %d bytes, requestSize is %d", got, requestSize)
+	if got := int(b.Offset()); got != RequestSize {
+		t.Errorf("request has %d bytes, RequestSize is %d", got, RequestSize)
 	}
 	b = flatbuffers.NewBuilder(0)
 	CreateAnswer(b, 0, 0, 0, 0, 0, 0)
