@@ -10,6 +10,8 @@ const sessions = 8
 type Desk struct {
 	last     uint32 // the session opened last
 	clock    uint64
+	carried  int // sessions whose answer carried a capability
+	recent   *session // the one found last
 	sessions [sessions]session
 	// open is the call being executed: whose answer Close seals.
 	open struct {
@@ -65,7 +67,8 @@ func (d *Desk) Received(buf []byte, n int, badge uint64, token ipc.Token) (v Ver
 	}
 	d.clock++
 	s.used = d.clock
-	s.counter, s.length, s.cap = counter, 0, 0
+	s.counter, s.length = counter, 0
+	d.hold(s, 0)
 	d.open.at, d.open.token, d.open.session, d.open.counter = s, token, number, counter
 	return Execute, body, 0
 }
@@ -81,7 +84,8 @@ func (d *Desk) Close(buf []byte, n int, token ipc.Token, cap ipc.Handle) int {
 	s := o.at
 	o.at = nil
 	if s.number == o.session && s.counter == o.counter {
-		s.length, s.cap = copy(s.answer[:], buf[:n]), cap
+		s.length = copy(s.answer[:], buf[:n])
+		d.hold(s, cap)
 	}
 	return n
 }
@@ -89,16 +93,24 @@ func (d *Desk) Close(buf []byte, n int, token ipc.Token, cap ipc.Handle) int {
 // Dropped must be told of every capability that the server deletes: an answer that carried it cannot be
 // given again.
 func (d *Desk) Dropped(cap ipc.Handle) {
+	if d.carried == 0 {
+		return // no answer that is remembered carried any
+	}
 	for i := range d.sessions {
 		if s := &d.sessions[i]; s.cap == cap && cap != 0 {
-			s.cap, s.length = 0, 0
+			d.hold(s, 0)
+			s.length = 0
 		}
 	}
 }
 
 func (d *Desk) find(badge uint64, number uint32) *session {
+	if s := d.recent; s != nil && s.number == number && s.badge == badge {
+		return s
+	}
 	for i := range d.sessions {
 		if s := &d.sessions[i]; s.number == number && s.badge == badge {
+			d.recent = s
 			return s
 		}
 	}
@@ -119,6 +131,18 @@ func (d *Desk) begin(badge uint64) *session {
 		d.last = 1
 	}
 	oldest.badge, oldest.number, oldest.counter, oldest.used = badge, d.last, 0, d.clock
-	oldest.cap, oldest.length = 0, 0
+	oldest.length = 0
+	d.hold(oldest, 0)
 	return oldest
+}
+
+// hold notes the capability that went with a session's answer, 0 for none.
+func (d *Desk) hold(s *session, cap ipc.Handle) {
+	if s.cap != 0 {
+		d.carried--
+	}
+	if cap != 0 {
+		d.carried++
+	}
+	s.cap = cap
 }

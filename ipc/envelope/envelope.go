@@ -56,18 +56,20 @@ const multiplier = 0x9e3779b97f4a7c15
 
 // sum is over the body, its length, and the name of the call.
 func sum(b []byte, session, counter uint32) uint64 {
-	h := uint64(session)<<32 | uint64(counter)
+	h := (uint64(session)<<32 | uint64(counter)) * multiplier
 	h = (h ^ uint64(len(b))) * multiplier
-	h ^= h >> 32
 	p, n := unsafe.Pointer(unsafe.SliceData(b)), len(b)
-	for ; n >= 8; n -= 8 {
+	for ; n >= 16; n -= 16 {
 		h = (h ^ *(*uint64)(p)) * multiplier
-		h ^= h >> 32
-		p = unsafe.Add(p, 8)
+		h = (h ^ *(*uint64)(unsafe.Add(p, 8))) * multiplier
+		p = unsafe.Add(p, 16)
+	}
+	if n >= 8 {
+		h = (h ^ *(*uint64)(p)) * multiplier
+		n -= 8
 	}
 	for _, c := range b[len(b)-n:] {
 		h = (h ^ uint64(c)) * multiplier
-		h ^= h >> 32
 	}
-	return h
+	return h ^ h>>32
 }
