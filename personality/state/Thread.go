@@ -44,10 +44,6 @@ type ThreadT struct {
 	Stop              *StopT         `json:"stop"`
 	ExitCode          int32          `json:"exit_code"`
 	ReplyMask         uint32         `json:"reply_mask"`
-	FutexKey0         uint64         `json:"futex_key0"`
-	FutexKey1         uint64         `json:"futex_key1"`
-	FutexBits         uint32         `json:"futex_bits"`
-	FutexOrder        uint64         `json:"futex_order"`
 	FutexState        byte           `json:"futex_state"`
 	VforkChild        int32          `json:"vfork_child"`
 	TimerSlack        uint64         `json:"timer_slack"`
@@ -68,6 +64,7 @@ type ThreadT struct {
 	Leaving           uint32         `json:"leaving"`
 	Fresh             bool           `json:"fresh"`
 	LastEvent         int64          `json:"last_event"`
+	Futexes           []*FutexPlaceT `json:"futexes"`
 }
 
 func (t *ThreadT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -95,6 +92,15 @@ func (t *ThreadT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 		waitsOffset = builder.EndVector(waitsLength)
 	}
 	stopOffset := t.Stop.Pack(builder)
+	futexesOffset := flatbuffers.UOffsetT(0)
+	if t.Futexes != nil {
+		futexesLength := len(t.Futexes)
+		ThreadStartFutexesVector(builder, futexesLength)
+		for j := futexesLength - 1; j >= 0; j-- {
+			t.Futexes[j].Pack(builder)
+		}
+		futexesOffset = builder.EndVector(futexesLength)
+	}
 	ThreadStart(builder)
 	ThreadAddTid(builder, t.Tid)
 	ThreadAddSlot(builder, t.Slot)
@@ -133,10 +139,6 @@ func (t *ThreadT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	ThreadAddStop(builder, stopOffset)
 	ThreadAddExitCode(builder, t.ExitCode)
 	ThreadAddReplyMask(builder, t.ReplyMask)
-	ThreadAddFutexKey0(builder, t.FutexKey0)
-	ThreadAddFutexKey1(builder, t.FutexKey1)
-	ThreadAddFutexBits(builder, t.FutexBits)
-	ThreadAddFutexOrder(builder, t.FutexOrder)
 	ThreadAddFutexState(builder, t.FutexState)
 	ThreadAddVforkChild(builder, t.VforkChild)
 	ThreadAddTimerSlack(builder, t.TimerSlack)
@@ -157,6 +159,7 @@ func (t *ThreadT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	ThreadAddLeaving(builder, t.Leaving)
 	ThreadAddFresh(builder, t.Fresh)
 	ThreadAddLastEvent(builder, t.LastEvent)
+	ThreadAddFutexes(builder, futexesOffset)
 	return ThreadEnd(builder)
 }
 
@@ -210,10 +213,6 @@ func (rcv *Thread) UnPackTo(t *ThreadT) {
 	t.Stop = rcv.Stop(nil).UnPack()
 	t.ExitCode = rcv.ExitCode()
 	t.ReplyMask = rcv.ReplyMask()
-	t.FutexKey0 = rcv.FutexKey0()
-	t.FutexKey1 = rcv.FutexKey1()
-	t.FutexBits = rcv.FutexBits()
-	t.FutexOrder = rcv.FutexOrder()
 	t.FutexState = rcv.FutexState()
 	t.VforkChild = rcv.VforkChild()
 	t.TimerSlack = rcv.TimerSlack()
@@ -234,6 +233,13 @@ func (rcv *Thread) UnPackTo(t *ThreadT) {
 	t.Leaving = rcv.Leaving()
 	t.Fresh = rcv.Fresh()
 	t.LastEvent = rcv.LastEvent()
+	futexesLength := rcv.FutexesLength()
+	t.Futexes = make([]*FutexPlaceT, futexesLength)
+	for j := 0; j < futexesLength; j++ {
+		x := FutexPlace{}
+		rcv.Futexes(&x, j)
+		t.Futexes[j] = x.UnPack()
+	}
 }
 
 func (rcv *Thread) UnPack() *ThreadT {
@@ -728,54 +734,6 @@ func (rcv *Thread) MutateReplyMask(n uint32) bool {
 	return rcv._tab.MutateUint32Slot(76, n)
 }
 
-func (rcv *Thread) FutexKey0() uint64 {
-	o := flatbuffers.UOffsetT(rcv._tab.Offset(78))
-	if o != 0 {
-		return rcv._tab.GetUint64(o + rcv._tab.Pos)
-	}
-	return 0
-}
-
-func (rcv *Thread) MutateFutexKey0(n uint64) bool {
-	return rcv._tab.MutateUint64Slot(78, n)
-}
-
-func (rcv *Thread) FutexKey1() uint64 {
-	o := flatbuffers.UOffsetT(rcv._tab.Offset(80))
-	if o != 0 {
-		return rcv._tab.GetUint64(o + rcv._tab.Pos)
-	}
-	return 0
-}
-
-func (rcv *Thread) MutateFutexKey1(n uint64) bool {
-	return rcv._tab.MutateUint64Slot(80, n)
-}
-
-func (rcv *Thread) FutexBits() uint32 {
-	o := flatbuffers.UOffsetT(rcv._tab.Offset(82))
-	if o != 0 {
-		return rcv._tab.GetUint32(o + rcv._tab.Pos)
-	}
-	return 0
-}
-
-func (rcv *Thread) MutateFutexBits(n uint32) bool {
-	return rcv._tab.MutateUint32Slot(82, n)
-}
-
-func (rcv *Thread) FutexOrder() uint64 {
-	o := flatbuffers.UOffsetT(rcv._tab.Offset(84))
-	if o != 0 {
-		return rcv._tab.GetUint64(o + rcv._tab.Pos)
-	}
-	return 0
-}
-
-func (rcv *Thread) MutateFutexOrder(n uint64) bool {
-	return rcv._tab.MutateUint64Slot(84, n)
-}
-
 func (rcv *Thread) FutexState() byte {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(86))
 	if o != 0 {
@@ -1016,8 +974,27 @@ func (rcv *Thread) MutateLastEvent(n int64) bool {
 	return rcv._tab.MutateInt64Slot(124, n)
 }
 
+func (rcv *Thread) Futexes(obj *FutexPlace, j int) bool {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(126))
+	if o != 0 {
+		x := rcv._tab.Vector(o)
+		x += flatbuffers.UOffsetT(j) * 56
+		obj.Init(rcv._tab.Bytes, x)
+		return true
+	}
+	return false
+}
+
+func (rcv *Thread) FutexesLength() int {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(126))
+	if o != 0 {
+		return rcv._tab.VectorLen(o)
+	}
+	return 0
+}
+
 func ThreadStart(builder *flatbuffers.Builder) {
-	builder.StartObject(61)
+	builder.StartObject(62)
 }
 func ThreadAddTid(builder *flatbuffers.Builder, tid int32) {
 	builder.PrependInt32Slot(0, tid, 0)
@@ -1136,18 +1113,6 @@ func ThreadAddExitCode(builder *flatbuffers.Builder, exitCode int32) {
 func ThreadAddReplyMask(builder *flatbuffers.Builder, replyMask uint32) {
 	builder.PrependUint32Slot(36, replyMask, 0)
 }
-func ThreadAddFutexKey0(builder *flatbuffers.Builder, futexKey0 uint64) {
-	builder.PrependUint64Slot(37, futexKey0, 0)
-}
-func ThreadAddFutexKey1(builder *flatbuffers.Builder, futexKey1 uint64) {
-	builder.PrependUint64Slot(38, futexKey1, 0)
-}
-func ThreadAddFutexBits(builder *flatbuffers.Builder, futexBits uint32) {
-	builder.PrependUint32Slot(39, futexBits, 0)
-}
-func ThreadAddFutexOrder(builder *flatbuffers.Builder, futexOrder uint64) {
-	builder.PrependUint64Slot(40, futexOrder, 0)
-}
 func ThreadAddFutexState(builder *flatbuffers.Builder, futexState byte) {
 	builder.PrependByteSlot(41, futexState, 0)
 }
@@ -1207,6 +1172,12 @@ func ThreadAddFresh(builder *flatbuffers.Builder, fresh bool) {
 }
 func ThreadAddLastEvent(builder *flatbuffers.Builder, lastEvent int64) {
 	builder.PrependInt64Slot(60, lastEvent, 0)
+}
+func ThreadAddFutexes(builder *flatbuffers.Builder, futexes flatbuffers.UOffsetT) {
+	builder.PrependUOffsetTSlot(61, flatbuffers.UOffsetT(futexes), 0)
+}
+func ThreadStartFutexesVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
+	return builder.StartVector(56, numElems, 8)
 }
 func ThreadEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

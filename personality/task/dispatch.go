@@ -192,7 +192,7 @@ func (k *Core) unblock(t *Thread) {
 	if t.Deadline != 0 {
 		t.Deadline = 0
 	}
-	if t.futex.queued() {
+	if t.futex.queued() || t.futexList != nil {
 		k.futexForget(t)
 	}
 }

@@ -87,6 +87,7 @@ func (k *Core) becomeProgram(t *Thread, p *program) {
 	proc := t.Proc
 	if t.MM != nil {
 		k.exitRobust(t)
+		k.exitLocks(t)
 		if t.ClearTid != 0 && t.MM.Shared() {
 			put32(t.MM, t.ClearTid, 0)
 			k.futexWakeWord(t, t.ClearTid)

@@ -134,6 +134,7 @@ func (k *Core) releaseMemory(t *Thread) {
 		return
 	}
 	k.exitRobust(t)
+	k.exitLocks(t)
 	if t.ClearTid != 0 {
 		if t.MM.Shared() {
 			usermem.Write32(t.MM, t.ClearTid, 0)

@@ -122,11 +122,7 @@ func (x *exporter) thread(t *Thread) {
 	for _, w := range t.waits {
 		s.Waits = append(s.Waits, &state.WaitingT{Id: uint64(w.id), Rank: x.ranks[w.order], Events: uint32(w.events)})
 	}
-	if t.futex.queued() {
-		s.FutexKey0, s.FutexKey1, s.FutexBits, s.FutexOrder = t.futex.key.a, t.futex.key.b, t.futex.bits, t.futex.order
-	} else {
-		s.FutexKey0, s.FutexKey1, s.FutexBits, s.FutexOrder = 0, 0, 0, 0
-	}
+	s.Futexes = t.futexPlaces()
 	s.Stop = nil
 	if t.stop.Reason != NotStopped {
 		s.Stop = &state.StopT{Reason: byte(t.stop.Reason), Then: byte(t.stop.Then), Code: t.stop.Code,

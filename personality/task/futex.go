@@ -1,11 +1,21 @@
 package task
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
+	"starling/arch/isa"
 	"starling/ipc"
 	"starling/personality/mm"
 	"starling/personality/usermem"
+)
+
+// Bits of a futex that the kernel and programs agree on (FUTEX_* of linux/futex.h).
+const (
+	futexWaiters   = 0x80000000
+	futexOwnerDied = 0x40000000
+	futexTIDMask   = 0x3fffffff
 )
 
 // futexKey names a futex: the memory object and offset of a shared mapping, or the
@@ -18,15 +28,33 @@ const (
 	keyObject         // shared memory
 )
 
-// futexQueue is the threads that wait for one futex, oldest first.
-type futexQueue struct{ waiters []*Thread }
+// futexQueue is the threads that wait for one futex: by priority, then oldest first.
+type futexQueue struct {
+	key     futexKey
+	waiters []*futexWait
+	// owner has the lock that waiters of kind futexLock wait for; nil: there are none.
+	owner *Thread
+}
+
+// futexKind says what a thread waits for.
+type futexKind uint8
+
+const (
+	futexPlain futexKind = iota // FUTEX_WAIT and its like
+	futexLock                   // FUTEX_LOCK_PI
+	futexProxy                  // FUTEX_WAIT_REQUEUE_PI before it was moved to its lock
+)
 
 // futexWait is a thread's place in a queue.
 type futexWait struct {
-	key   futexKey
-	bits  uint32
-	order uint64
-	queue *futexQueue
+	thread *Thread
+	queue  *futexQueue // nil: none
+	target futexKey    // of futexProxy
+	order  uint64
+	bits   uint32
+	index  uint16 // futex_waitv(2): place in its list
+	kind   futexKind
+	rank   uint8 // see futexRank
 }
 
 func (w *futexWait) queued() bool { return w.queue != nil }
@@ -37,20 +65,39 @@ const (
 	futexWoken
 )
 
+// futexRank is a thread's place among waiters: those with a real-time priority come first.
+func futexRank(t *Thread) uint8 {
+	const highest = 99
+	if t.Policy == unix.SCHED_FIFO || t.Policy == unix.SCHED_RR {
+		return uint8(highest - t.Priority)
+	}
+	return highest + 1
+}
+
 // FutexKey finds the futex at va. EINVAL when va is not aligned, EFAULT when nothing is there.
-func (k *Core) FutexKey(s *mm.Space, va uint64, private bool) (futexKey, unix.Errno) {
+// access is what the call does to the futex itself (get_futex_key of Linux's kernel/futex/core.c).
+func (k *Core) FutexKey(s *mm.Space, va uint64, private bool, access ipc.Access) (futexKey, unix.Errno) {
 	if va&3 != 0 {
 		return futexKey{}, unix.EINVAL
+	}
+	if va >= isa.TaskSize {
+		return futexKey{}, unix.EFAULT
 	}
 	if private {
 		return futexKey{s.ID<<2 | keyPrivate, va}, 0
 	}
 	r := s.Find(va)
-	if r == nil {
+	if r == nil || r.Access == 0 || access&ipc.Write != 0 && r.Access&ipc.Write == 0 {
 		return futexKey{}, unix.EFAULT
 	}
 	if r.Flags&mm.Shared != 0 && r.Object != 0 {
+		if _, e := usermem.Read32(s, va); e != 0 {
+			return futexKey{}, unix.EFAULT // past the end of the file
+		}
 		return futexKey{uint64(r.Object)<<2 | keyObject, r.Offset + va - r.Start}, 0
+	}
+	if r.Object == 0 && r.Access&ipc.Write == 0 {
+		return futexKey{}, unix.EFAULT // private pages that nobody can change
 	}
 	return futexKey{s.ID<<2 | keySpace, va}, 0
 }
@@ -59,17 +106,10 @@ func (k *Core) FutexKey(s *mm.Space, va uint64, private bool) (futexKey, unix.Er
 // since boot, 0: none.
 func FutexWait(c *Call, va uint64, value, bits uint32, private bool, deadline int64) Result {
 	k, t := c.K, c.T
-	if c.Again {
-		if t.FutexState == futexWoken {
-			t.FutexState = futexIdle
-			return 0
-		}
-		if c.TimedOut {
-			return Err(unix.ETIMEDOUT)
-		}
+	if r, over := t.futexOutcome(c); over {
+		return r
 	}
-	t.FutexState = futexIdle
-	key, e := k.FutexKey(t.MM, va, private)
+	key, e := k.FutexKey(t.MM, va, private, ipc.Read)
 	if e != 0 {
 		return Err(e)
 	}
@@ -91,7 +131,28 @@ func FutexWait(c *Call, va uint64, value, bits uint32, private bool, deadline in
 	return c.Block(RestartSys, 0)
 }
 
+// futexOutcome is the result of a wait that has ended.
+func (t *Thread) futexOutcome(c *Call) (r Result, over bool) {
+	woken := c.Again && t.FutexState == futexWoken
+	t.FutexState = futexIdle
+	switch {
+	case woken:
+		return 0, true
+	case c.Again && c.TimedOut:
+		return Err(unix.ETIMEDOUT), true
+	}
+	return 0, false
+}
+
+// futexEnqueue makes a thread wait at a key.
 func (k *Core) futexEnqueue(t *Thread, key futexKey, bits uint32) {
+	k.order++
+	t.futex = futexWait{thread: t, bits: bits, order: k.order, rank: futexRank(t)}
+	k.futexJoin(&t.futex, key)
+}
+
+// futexJoin puts a place into the queue of a key, behind those that go first.
+func (k *Core) futexJoin(w *futexWait, key futexKey) {
 	q := k.futexes[key]
 	if q == nil {
 		if n := len(k.spareQueues); n > 0 {
@@ -99,150 +160,103 @@ func (k *Core) futexEnqueue(t *Thread, key futexKey, bits uint32) {
 		} else {
 			q = &futexQueue{}
 		}
+		q.key = key
 		k.futexes[key] = q
 	}
-	k.order++
-	t.futex = futexWait{key, bits, k.order, q}
-	q.waiters = append(q.waiters, t)
+	w.queue = q
+	q.waiters = append(q.waiters, w)
+	for i := len(q.waiters) - 1; i > 0 && q.waiters[i-1].rank > w.rank; i-- {
+		q.waiters[i], q.waiters[i-1] = q.waiters[i-1], w
+	}
 }
 
-// futexForget takes a thread out of its queue.
+// futexForget takes a thread out of the queues that it is in.
 func (k *Core) futexForget(t *Thread) {
-	q := t.futex.queue
-	t.futex.queue = nil
-	q.waiters = remove(q.waiters, t)
-	k.settleQueue(t.futex.key, q)
+	if t.futex.queued() {
+		k.futexLeave(&t.futex)
+	}
+	for i := range t.futexList {
+		if w := &t.futexList[i]; w.queued() {
+			k.futexLeave(w)
+		}
+	}
+	t.futexList = nil
 }
 
-func (k *Core) settleQueue(key futexKey, q *futexQueue) {
+// futexLeave takes one place out of its queue.
+func (k *Core) futexLeave(w *futexWait) {
+	q := w.queue
+	w.queue = nil
+	q.waiters = remove(q.waiters, w)
+	if q.owner != nil && q.topLock() == nil {
+		q.owner = nil
+	}
 	if len(q.waiters) == 0 {
-		delete(k.futexes, key)
+		delete(k.futexes, q.key)
 		k.spareQueues = append(k.spareQueues, q)
 	}
 }
 
-// FutexWake wakes at most n threads that wait at a key for one of bits, oldest first.
-func (k *Core) FutexWake(key futexKey, n int, bits uint32) int {
-	q := k.futexes[key]
-	if q == nil {
-		return 0
+// futexRelease ends the wait of one place.
+func (k *Core) futexRelease(w *futexWait) {
+	t := w.thread
+	k.futexLeave(w)
+	if w.index != 0 && t.FutexState != futexWoken {
+		t.state.Scratch0 = int64(w.index) - 1
 	}
-	done := 0
-	kept := q.waiters[:0]
-	for i, t := range q.waiters {
-		if done == n {
-			kept = append(kept, q.waiters[i:]...)
-			break
-		}
-		if t.futex.bits&bits == 0 {
-			kept = append(kept, t)
-			continue
-		}
-		t.futex.queue = nil
-		t.FutexState = futexWoken
-		t.woken = true
-		k.enqueue(t)
-		done++
-	}
-	q.waiters = kept
-	k.settleQueue(key, q)
-	return done
+	t.FutexState = futexWoken
+	t.woken = true
+	k.enqueue(t)
 }
 
-// FutexRequeue wakes n threads at from and moves at most move of the others to to.
-func (k *Core) FutexRequeue(from, to futexKey, n, move int) (woken, moved int) {
-	woken = k.FutexWake(from, n, ^uint32(0))
-	q := k.futexes[from]
-	if q == nil || from == to {
-		if q != nil {
-			moved = min(move, len(q.waiters))
+// FutexWake wakes at most n threads that wait at a key for one of bits, those that go first
+// before others. EINVAL when one of them waits for a lock.
+func (k *Core) FutexWake(key futexKey, n int, bits uint32) (done int, e unix.Errno) {
+	q := k.futexes[key]
+	for i := 0; q != nil && i < len(q.waiters) && done < n; {
+		w := q.waiters[i]
+		if w.kind != futexPlain {
+			return done, unix.EINVAL
 		}
-		return woken, moved
+		if w.bits&bits == 0 {
+			i++
+			continue
+		}
+		k.futexRelease(w)
+		done++
 	}
-	moved = min(move, len(q.waiters))
-	list := append([]*Thread(nil), q.waiters[:moved]...)
-	for _, t := range list {
-		bits := t.futex.bits
-		k.futexForget(t)
-		k.futexEnqueue(t, to, bits)
+	return done, 0
+}
+
+// FutexRequeue wakes n threads at from and moves at most move of the others to to; it
+// counts both.
+func (k *Core) FutexRequeue(from, to futexKey, n, move int) (done int, e unix.Errno) {
+	q := k.futexes[from]
+	if q == nil {
+		return 0, 0
 	}
-	return woken, moved
+	for _, w := range slices.Clone(q.waiters) {
+		if done-n >= move {
+			break
+		}
+		if w.kind != futexPlain {
+			return done, unix.EINVAL
+		}
+		if done++; done <= n {
+			k.futexRelease(w)
+		} else if from != to {
+			k.futexLeave(w)
+			k.order++
+			w.order = k.order
+			k.futexJoin(w, to)
+		}
+	}
+	return done, 0
 }
 
 // futexWakeWord wakes one thread that waits for a word which the kernel has changed.
 func (k *Core) futexWakeWord(t *Thread, va uint64) {
-	if key, e := k.FutexKey(t.MM, va, false); e == 0 {
+	if key, e := k.FutexKey(t.MM, va, false, ipc.Write); e == 0 {
 		k.FutexWake(key, 1, ^uint32(0))
 	}
-}
-
-// Robust lists (get_robust_list(2)).
-const (
-	robustLimit    = 2048 // ROBUST_LIST_LIMIT
-	futexWaiters   = 0x80000000
-	futexOwnerDied = 0x40000000
-	futexTIDMask   = 0x3fffffff
-)
-
-// exitRobust marks the robust futexes that a thread held as its legacy.
-func (k *Core) exitRobust(t *Thread) {
-	head := t.RobustList
-	if head == 0 {
-		return
-	}
-	t.RobustList = 0
-	m := t.MM
-	entry, e := usermem.Read64(m, head)
-	if e != 0 {
-		return
-	}
-	offset, e := usermem.Read64(m, head+8)
-	if e != 0 {
-		return
-	}
-	pending, e := usermem.Read64(m, head+16)
-	if e != 0 {
-		return
-	}
-	const piBit = 1
-	for n := 0; entry&^piBit != head && n < robustLimit; n++ {
-		next, e := usermem.Read64(m, entry&^piBit)
-		if entry&^piBit != pending&^piBit {
-			if !k.ownerDied(t, entry&^piBit+offset, false) {
-				return
-			}
-		}
-		if e != 0 {
-			return
-		}
-		entry = next
-	}
-	if pending&^piBit != 0 {
-		k.ownerDied(t, pending&^piBit+offset, true)
-	}
-}
-
-// ownerDied passes one futex on. False when its memory cannot be used.
-func (k *Core) ownerDied(t *Thread, va uint64, pending bool) bool {
-	if va&3 != 0 {
-		return false
-	}
-	s, e := t.MM.Span(va, 4, ipc.Write)
-	if e != 0 || len(s) < 4 {
-		return false
-	}
-	v := uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
-	if pending && v == 0 {
-		k.futexWakeWord(t, va)
-		return true
-	}
-	if v&futexTIDMask != uint32(t.Tid) {
-		return true
-	}
-	n := v&futexWaiters | futexOwnerDied
-	s[0], s[1], s[2], s[3] = byte(n), byte(n>>8), byte(n>>16), byte(n>>24)
-	if v&futexWaiters != 0 {
-		k.futexWakeWord(t, va)
-	}
-	return true
 }

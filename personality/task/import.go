@@ -68,6 +68,9 @@ func (k *Core) Import(t *state.TasksT, m *state.MemoryT, r *vfs.Restorer) unix.E
 		return e
 	}
 	im.waits(t.Threads)
+	if e := im.joinFutexes(); e != 0 {
+		return e
+	}
 	if e := im.slots(t.FreeSlots); e != 0 {
 		return e
 	}
@@ -85,6 +88,7 @@ type importer struct {
 	handlers map[uint64]*signal.Handlers
 	spaces   map[uint64]*mm.Space
 	threads  map[int32]*Thread
+	futexes  []futexImport
 }
 
 func (im *importer) thread(x *state.ThreadT) unix.Errno {
@@ -199,14 +203,13 @@ func (im *importer) waits(list []*state.ThreadT) {
 		w    *state.WaitingT
 	}
 	var all []ranked
-	var futexes []*Thread
 	for _, x := range list {
 		t := im.threads[x.Tid]
 		for _, w := range x.Waits {
 			all = append(all, ranked{w.Rank, t, w})
 		}
-		if x.FutexOrder != 0 {
-			futexes = append(futexes, t)
+		for _, p := range x.Futexes {
+			im.futexPlace(t, p, len(x.Futexes))
 		}
 		if t.Run == Waiting && t.Deadline != 0 {
 			im.k.Clock.Set(&t.timer, t.Deadline)
@@ -217,13 +220,6 @@ func (im *importer) waits(list []*state.ThreadT) {
 		id, ev := wait.ID(x.w.Id), wait.Events(x.w.Events)
 		x.t.waits = append(x.t.waits, waiting{id, ev, im.k.Waits.Add(id, x.t.WaitNumber(), ev)})
 	}
-	slices.SortFunc(futexes, func(a, b *Thread) int { return cmp.Compare(a.FutexOrder, b.FutexOrder) })
-	order := im.k.order
-	for _, t := range futexes {
-		im.k.order = t.FutexOrder - 1
-		im.k.futexEnqueue(t, futexKey{t.FutexKey0, t.FutexKey1}, t.FutexBits)
-	}
-	im.k.order = order
 }
 
 // slots takes over the list of free frame slots, whose order decides which comes next.

@@ -45,6 +45,7 @@ type Thread struct {
 	// userBase is the user time of kernel threads before this one; the kernel counts from 0 for each.
 	lastEvent int64
 	futex     futexWait
+	futexList []futexWait // of futex_waitv(2)
 
 	trace   *Trace    // nil: nobody traces it
 	tracees []*Thread // that it traces, in the order of linking
