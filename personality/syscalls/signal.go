@@ -10,6 +10,7 @@ import (
 	"starling/personality/signal"
 	"starling/personality/task"
 	"starling/personality/usermem"
+	"starling/personality/vfs"
 )
 
 // The calls about signals (signal(7)).
@@ -356,12 +357,28 @@ func rtTgsigqueueinfo(c *task.Call) task.Result {
 	return fail(signalThread(c, tgid, tid, i))
 }
 
+// signalTarget is the process that a descriptor names for pidfd_send_signal(2): a PID file
+// descriptor or a directory of /proc.
+func signalTarget(c *task.Call, fd int32) (*task.Process, unix.Errno) {
+	if f := c.T.Files.Get(fd); f != nil {
+		if d, ok := f.Inode.Ops.(vfs.ProcessDirectory); ok && !f.IsPath() {
+			if pid, ok := d.ProcessID(); ok {
+				if p := c.K.Process(pid); p != nil {
+					return p, 0
+				}
+				return nil, unix.ESRCH
+			}
+		}
+	}
+	return c.K.ProcessOfPIDFD(c.T, fd)
+}
+
 func pidfdSendSignal(c *task.Call) task.Result {
 	n, info := int32(c.Args[1]), c.Args[2]
 	if c.Args[3] != 0 {
 		return fail(unix.EINVAL)
 	}
-	p, e := c.K.ProcessOfPIDFD(c.T, int32(c.Args[0]))
+	p, e := signalTarget(c, int32(c.Args[0]))
 	if e != 0 {
 		return fail(e)
 	}

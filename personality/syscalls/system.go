@@ -273,6 +273,15 @@ func schedTarget(c *task.Call) (*task.Thread, unix.Errno) {
 	return nil, unix.ESRCH
 }
 
+// affinityTarget is the thread that an affinity call is about. Unlike the scheduler calls these
+// look a negative number up like any other (find_process_by_pid of Linux).
+func affinityTarget(c *task.Call) (*task.Thread, unix.Errno) {
+	if int32(c.Args[0]) < 0 {
+		return nil, unix.ESRCH
+	}
+	return schedTarget(c)
+}
+
 // cpuMaskSize is what sched_getaffinity(2) returns: the size of the kernel's mask.
 const cpuMaskSize = 8
 
@@ -280,7 +289,7 @@ func sysSchedGetaffinity(c *task.Call) task.Result {
 	if c.Args[1]%8 != 0 || c.Args[1] < cpuMaskSize {
 		return fail(unix.EINVAL)
 	}
-	if _, e := schedTarget(c); e != 0 {
+	if _, e := affinityTarget(c); e != 0 {
 		return fail(e)
 	}
 	if r := put(c, c.Args[2], []byte{1, 0, 0, 0, 0, 0, 0, 0}); r != 0 {
@@ -294,7 +303,7 @@ func sysSchedSetaffinity(c *task.Call) task.Result {
 	if _, e := usermem.CopyIn(c.Mem(), b[:min(c.Args[1], cpuMaskSize)], c.Args[2]); e != 0 {
 		return fail(e)
 	}
-	t, e := schedTarget(c)
+	t, e := affinityTarget(c)
 	if e != 0 {
 		return fail(e)
 	}

@@ -212,6 +212,12 @@ func (v *VFS) NewInode(s *Super, mode uint32, ops NodeOps) *Inode {
 	return in
 }
 
+// ProcessDirectory is implemented by nodes that may stand for a process in
+// pidfd_send_signal(2): the directories /proc/PID.
+type ProcessDirectory interface {
+	ProcessID() (pid int32, is bool)
+}
+
 // Attachment is an Inode.Private that ends with its inode: a pipe.
 type Attachment interface{ InodeGone() }
 

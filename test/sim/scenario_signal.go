@@ -43,6 +43,25 @@ var signalScenarios = []Scenario{
 			p.Print(1, "done\n")
 		}},
 
+	{Name: "a directory of /proc stands for its process", Output: "handler 10\n",
+		Main: func(p *kernel.Prog) {
+			p.Sigaction(int(unix.SIGUSR1), note(p, "handler"), 0, 0)
+			for _, c := range []struct {
+				path  string
+				flags uint64
+				want  int64
+			}{
+				{"/proc/self", unix.O_DIRECTORY, 0},
+				{"/proc/self", unix.O_PATH, -int64(unix.EBADF)},
+				{"/proc/self/task", unix.O_DIRECTORY, -int64(unix.EBADF)},
+				{"/proc/thread-self", unix.O_DIRECTORY, -int64(unix.EBADF)},
+				{"/proc", unix.O_DIRECTORY, -int64(unix.EBADF)},
+			} {
+				fd := open(p, c.path, c.flags, 0)
+				want(p, c.path, p.Syscall(unix.SYS_PIDFD_SEND_SIGNAL, uint64(fd), uint64(unix.SIGUSR1), 0, 0), c.want)
+			}
+		}},
+
 	{Name: "blocked signals wait, lowest number first", Output: "handler 10\nhandler 12\nhandler 15\nafter\n",
 		Main: func(p *kernel.Prog) {
 			for _, s := range []unix.Signal{unix.SIGUSR1, unix.SIGUSR2, unix.SIGTERM} {

@@ -122,6 +122,9 @@ func (fs *FS) inode(n node) *vfs.Inode {
 	return in
 }
 
+// ProcessID implements vfs.ProcessDirectory.
+func (n *node) ProcessID() (int32, bool) { return n.task, n.tree == treeProcess && n.path == "" }
+
 // fdLinkSize is what stat(2) shows of the links below fd.
 const fdLinkSize = 64
 
