@@ -7,13 +7,14 @@ import (
 
 // Addresses of a server's space (amd64), see docs/contract.md.
 const (
-	InfoAddress    = 0x0000_0000_0020_0000
-	BufferAddress  = 0x0000_0000_0021_0000
-	HeapAddress    = 0x0000_00c0_0000_0000
-	FramesAddress  = 0x0000_3000_0000_0000
-	WindowAddress  = 0x0000_4000_0000_0000
-	StackTop       = 0x0000_7fff_ffff_0000
-	StackSizeBytes = 64 << 10 // the first goroutine's machine stack; goroutine stacks live on the heap
+	InfoAddress     = 0x0000_0000_0020_0000
+	BufferAddress   = 0x0000_0000_0021_0000
+	InstanceAddress = 0x0000_0000_0022_0000 // the page it shares with root, see ipc/supervise
+	HeapAddress     = 0x0000_00c0_0000_0000
+	FramesAddress   = 0x0000_3000_0000_0000
+	WindowAddress   = 0x0000_4000_0000_0000
+	StackTop        = 0x0000_7fff_ffff_0000
+	StackSizeBytes  = 64 << 10 // the first goroutine's machine stack; goroutine stacks live on the heap
 )
 
 // ServerInfoMagic begins every info page: "STARLSRV" in memory order.

@@ -6,8 +6,10 @@ import (
 
 	flatbuffers "github.com/google/flatbuffers/go"
 
+	"starling/ipc"
 	"starling/ipc/supervise"
 	"starling/ipc/wire"
+	"starling/pager/client"
 	"starling/personality/state"
 )
 
@@ -16,13 +18,55 @@ var ErrState = errors.New("state cannot be taken over")
 
 // Export gives everything that survives a swap, laid out by the schemas in package
 // state. It may be called whenever Handle is not running.
-func (p *Personality) Export() []byte {
+func (p *Personality) Export() []byte { return pack(p.snapshot()) }
+
+// HandOver is the state for another server: the threads and spaces of programs are
+// capabilities, so it gets copies of them, and the state names those. Nothing changes here.
+func (p *Personality) HandOver(to ipc.Handle) ([]byte, error) {
+	s := p.snapshot()
+	for _, t := range s.Tasks.Threads {
+		if err := p.give(to, &t.Handle); err != nil {
+			return nil, fmt.Errorf("thread %d: %w", t.Tid, err)
+		}
+	}
+	for _, m := range s.Memory.Spaces {
+		if err := p.give(to, &m.Handle); err != nil {
+			return nil, fmt.Errorf("space %d: %w", m.Id, err)
+		}
+	}
+	return pack(s), nil
+}
+
+// giveGrant is how many pages the kernel gets when its memory does not last for the
+// other server's capability table.
+const giveGrant = 16
+
+// give copies a capability into the table of another server and turns the handle into
+// the one it has there. 0 is that of a thread that has ended.
+func (p *Personality) give(to ipc.Handle, h *uint32) error {
+	for *h != 0 {
+		copied, err := p.t.CapCopy(to, ipc.Handle(*h))
+		if err == nil {
+			*h = uint32(copied)
+			break
+		}
+		if err != ipc.ErrMemory || p.k.Pager.KernelGrant(giveGrant) != client.OK {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Personality) snapshot() *state.PersonalityT {
 	tasks, memory := p.k.Export()
-	s := state.PersonalityT{
+	return &state.PersonalityT{
 		Tasks: tasks, Memory: memory, Files: p.k.VFS.Export(), Clock: p.k.Clock.Export(), Terminals: p.ttys.Export(),
 		Tracing: p.k.ExportTracing(),
 		Report:  uint32(p.report.State), ReportCode: p.report.Code, ReportSignal: p.report.Signal, ReportText: p.report.Text,
 	}
+}
+
+func pack(s *state.PersonalityT) []byte {
 	b := flatbuffers.NewBuilder(64 << 10)
 	b.Finish(s.Pack(b))
 	return b.FinishedBytes()

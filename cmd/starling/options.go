@@ -35,6 +35,8 @@ type options struct {
 	traceJSON string
 	missing   bool
 	verbose   bool
+	swapEvery time.Duration
+	swapWith  []string
 }
 
 func (o *options) flags(f *pflag.FlagSet) {
@@ -68,6 +70,8 @@ type system struct {
 	images.System
 	tree *tree.Tree
 	qemu qemu.Config
+	// personality is the name of the server that runs the program.
+	personality string
 }
 
 // prepare reads, builds and checks everything but the program to run.
@@ -92,6 +96,9 @@ func (o *options) prepare() (*system, error) {
 			err = fmt.Errorf("%s: %w", o.manifest, err)
 		}
 		return nil, err
+	}
+	if p, ok := m.ByRole(manifest.Personality); ok {
+		s.personality = p.Name
 	}
 	if s.tree, err = o.buildTree(); err != nil {
 		return nil, err

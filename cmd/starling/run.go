@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"starling/cmd/starling/live"
 	"starling/cmd/starling/qemu"
 	"starling/cmd/starling/session"
 	"starling/cmd/starling/terminal"
@@ -34,6 +35,8 @@ executed or found, and 125 when Starling itself failed.`,
 	}
 	c.Flags().SetInterspersed(false) // what follows PROGRAM is its own
 	o.flags(c.Flags())
+	c.Flags().DurationVar(&o.swapEvery, "swap-every", 0, "put a new instance into the personality's place again and again, after this `TIME` of the machine's clock")
+	c.Flags().StringArrayVar(&o.swapWith, "swap-with", nil, "swap to this `BUILD`; may be repeated, then they take turns (default: the one that runs)")
 	c.Flags().DurationVar(&timeout, "timeout", 0, "end the run after this time (0: never)")
 	return c
 }
@@ -109,6 +112,13 @@ func (s *system) run(o *options, timeout time.Duration) (status int, messages []
 		lines.Text = os.Stderr
 	}
 	one.Trace = lines.Add
+	hub := live.NewHub(machine.Done())
+	one.OnLine, one.Commands = hub.Line, hub.Commands
+	if o.swapEvery > 0 {
+		swaps := live.Swapper{Hub: hub, Server: s.personality, Every: o.swapEvery, Builds: o.swapWith}
+		swaps.Start()
+		defer func() { messages = append(messages, swaps.Summary()...) }()
+	}
 	status, messages = one.Run()
 	if o.traceJSON != "" {
 		err = writeFile(o.traceJSON, lines.JSON)

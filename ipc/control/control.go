@@ -11,8 +11,10 @@ import (
 // MaxLine bounds a line in bytes. A longer one ends the conversation.
 const MaxLine = 64 << 10
 
-// ToHost is a line from root. Exactly one field is set.
+// ToHost is a line from root. Exactly one field is set, and ID when it answers a line
+// that had one.
 type ToHost struct {
+	ID uint64 `json:"id,omitempty"`
 	// Started: all servers run and the program is about to.
 	Started *Started `json:"started,omitempty"`
 	// Exit: the program ended; all of its output is on its way before this line.
@@ -27,6 +29,55 @@ type ToHost struct {
 	Log string `json:"log,omitempty"`
 	// Stats: the counters that were asked for.
 	Stats *Stats `json:"stats,omitempty"`
+	// Servers and Wires of the running system, as asked for.
+	Servers []Server `json:"servers,omitempty"`
+	Wires   []Wire   `json:"wires,omitempty"`
+	// Swap: how a swap ended.
+	Swap *Swapped `json:"swap,omitempty"`
+}
+
+// Server is one server as it is now.
+type Server struct {
+	Name       string `json:"name"`
+	Build      string `json:"build"`
+	Generation int    `json:"generation"` // of its instance, from 1
+	Restarts   int    `json:"restarts"`   // after it died
+	Priority   int    `json:"priority"`
+	Heap       uint64 `json:"heap_bytes"` // limit
+	Resident   uint64 `json:"resident_bytes,omitempty"`
+	// Builds that it can be swapped to; none: it cannot be swapped.
+	Builds []string `json:"builds,omitempty"`
+	// Counters of what it runs, lines of JSON.
+	Text string `json:"text,omitempty"`
+}
+
+// Wire lets From call To.
+type Wire struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Name  string `json:"name"`
+	Badge uint64 `json:"badge"`
+}
+
+// Swapped is the report of a swap.
+type Swapped struct {
+	Server     string `json:"server"`
+	From       string `json:"from"` // builds
+	To         string `json:"to"`
+	Generation int    `json:"generation"` // of the instance that goes on
+	// Error is why the old instance goes on; empty: the new one does. Step is how far
+	// it came: start, hand-over, take-over, compare, commit.
+	Error string `json:"error,omitempty"`
+	Step  string `json:"step,omitempty"`
+	// Pause is how long no event was delivered, Warm how long the new instance took
+	// before; ns of the machine, which are instructions when those are counted.
+	Pause   int64  `json:"pause_ns"`
+	Warm    int64  `json:"warm_ns"`
+	Bytes   uint64 `json:"bytes"`
+	Records uint64 `json:"records"`
+	// Digests of the state: as handed over, and as the new instance exports it.
+	DigestBefore string `json:"digest_before,omitempty"`
+	DigestAfter  string `json:"digest_after,omitempty"`
 }
 
 // Started says what runs.
@@ -50,11 +101,14 @@ type Refused struct {
 
 // Death is what is known of a server that died.
 type Death struct {
-	Server    string `json:"server"`
-	Why       string `json:"why"`
-	Registers string `json:"registers,omitempty"`
-	Message   string `json:"message,omitempty"` // first bytes of its message buffer, in hexadecimal
-	Action    string `json:"action"`            // what root does about it
+	Server     string `json:"server"`
+	Build      string `json:"build"`
+	Generation int    `json:"generation"`
+	Why        string `json:"why"`
+	Registers  string `json:"registers,omitempty"`
+	Message    string `json:"message,omitempty"` // first bytes of its message buffer, in hexadecimal
+	Action     string `json:"action"`            // what root does about it
+	Lost       string `json:"lost,omitempty"`    // what is gone with it, when it is started again
 }
 
 // Stats are counters of the kernel since boot.
@@ -74,8 +128,21 @@ type FromHost struct {
 	// EOF: standard input ends after Bytes bytes.
 	EOF   bool   `json:"eof,omitempty"`
 	Bytes uint64 `json:"bytes,omitempty"`
-	// Stats asks for the counters.
-	Stats bool `json:"stats,omitempty"`
+	// Stats, Servers and Wires ask for what is called so above.
+	Stats   bool `json:"stats,omitempty"`
+	Servers bool `json:"servers,omitempty"`
+	Wires   bool `json:"wires,omitempty"`
+	// Swap puts a new instance into a server's place.
+	Swap *Swap `json:"swap,omitempty"`
+	// ID comes back with the answer.
+	ID uint64 `json:"id,omitempty"`
+}
+
+// Swap says what is to be swapped, and how long a step may take.
+type Swap struct {
+	Server string `json:"server"`
+	With   string `json:"with,omitempty"`     // build; empty: the present one again
+	Limit  int64  `json:"limit_ns,omitempty"` // 0: 30 s
 }
 
 // Window is the size of a terminal in characters.
@@ -121,3 +188,21 @@ func (l *Lines) Add(p []byte, each func(line []byte)) error {
 
 // Rest is what came after the last newline.
 func (l *Lines) Rest() []byte { return l.rest }
+
+// String is the death in words.
+func (d *Death) String() string {
+	text := fmt.Sprintf("server %s died: %s; last message %s; registers %s; %s", d.Server, d.Why, d.Message, d.Registers, d.Action)
+	if d.Lost != "" {
+		text += "; lost: " + d.Lost
+	}
+	return text
+}
+
+// String is the report in one line.
+func (s *Swapped) String() string {
+	if s.Error != "" {
+		return fmt.Sprintf("swap of %s from %s to %s failed at step %s: %s; generation %d goes on", s.Server, s.From, s.To, s.Step, s.Error, s.Generation)
+	}
+	return fmt.Sprintf("%s swapped from %s to %s: generation %d, pause %.3f ms, %d bytes in %d records, digest %s",
+		s.Server, s.From, s.To, s.Generation, float64(s.Pause)/1e6, s.Bytes, s.Records, s.DigestAfter)
+}

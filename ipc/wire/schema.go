@@ -58,6 +58,8 @@ type Field struct {
 	Element  Base // of a vector; Go's FlatBuffers has no vectors of unions
 	Index    int  // of Objects or Unions, when Base or Element is Object or Union
 	Required bool
+	// Deprecated: read by nobody any more; its place in the table stays taken.
+	Deprecated bool
 }
 
 // UnionVariants says what the values of a union's type field stand for.

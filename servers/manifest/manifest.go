@@ -17,6 +17,7 @@ const (
 	MaxServers = 32
 	MaxWires   = 128
 	MaxMemory  = 16
+	MaxBuilds  = 16
 )
 
 // RootName stands for root in wires. Root is not among the servers: it reads the manifest.
@@ -82,6 +83,20 @@ type Server struct {
 	View     []View   // what the pager maps into its window
 	Files    []string // files of the boot bundle that it is told about
 	Args     []string
+	Swap     bool    // another instance can take over while it runs
+	Builds   []Build // what can be swapped in, beside Binary
+}
+
+// Build is a program that a server can run, under the name that people ask for.
+type Build struct {
+	Name   string
+	Binary string // file in the boot bundle
+	Args   []string
+}
+
+// AllBuilds is what the server can run. The first is what it starts with.
+func (s *Server) AllBuilds() []Build {
+	return append([]Build{{s.Binary, s.Binary, s.Args}}, s.Builds...)
 }
 
 // DeviceKind says how a driver reaches a device.
@@ -149,10 +164,12 @@ func (m *Manifest) ByRole(r Role) (*Server, bool) {
 // Binaries are the bundle files that the servers need, each once.
 func (m *Manifest) Binaries() (names []string) {
 	seen := map[string]bool{}
-	for _, s := range m.Servers {
-		if !seen[s.Binary] {
-			seen[s.Binary] = true
-			names = append(names, s.Binary)
+	for i := range m.Servers {
+		for _, b := range m.Servers[i].AllBuilds() {
+			if !seen[b.Binary] {
+				seen[b.Binary] = true
+				names = append(names, b.Binary)
+			}
 		}
 	}
 	return names

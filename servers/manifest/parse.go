@@ -97,6 +97,10 @@ func (p *parser) servers(v value) error {
 			"space":    v.truth(&s.Space),
 			"files":    v.texts(&s.Files),
 			"args":     v.texts(&s.Args),
+			"swap":     v.truth(&s.Swap),
+			"builds": func(v value) error {
+				return v.each(MaxBuilds, func(v value) error { return p.build(v, &s) })
+			},
 			"view": func(v value) error {
 				return v.each(3, func(v value) error {
 					var part View
@@ -120,6 +124,20 @@ func (p *parser) servers(v value) error {
 		p.windowAt[s.Name] = windows
 		return err
 	})
+}
+
+func (p *parser) build(v value, s *Server) error {
+	var b Build
+	err := p.fields(v, map[string]func(value) error{
+		"name":   v.name(&b.Name),
+		"binary": v.text(&b.Binary),
+		"args":   v.texts(&b.Args),
+	}, "name")
+	if b.Binary == "" {
+		b.Binary = b.Name
+	}
+	s.Builds = append(s.Builds, b)
+	return err
 }
 
 func (p *parser) device(v value, s *Server) error {

@@ -67,6 +67,9 @@ func (p *parser) resolveServers() error {
 		if s.Restart == Always && s.Restarts == 0 {
 			return at.fault("restart: always needs restarts, the number of times")
 		}
+		if err := p.resolveSwap(&s, at); err != nil {
+			return err
+		}
 		devices := map[string]bool{}
 		for _, d := range s.Devices {
 			if devices[d.Name] {
@@ -86,6 +89,32 @@ func (p *parser) resolveServers() error {
 		}
 	}
 	return nil
+}
+
+// resolveSwap checks what lets two instances of a server exist side by side.
+func (p *parser) resolveSwap(s *Server, at value) error {
+	switch {
+	case !s.Swap && len(s.Builds) > 0:
+		return at.at("builds").fault("builds are for swapping, but swap is not true")
+	case s.Swap && (s.Role == Pager || s.Role == Console || len(s.Devices) > 0):
+		return at.at("swap").fault("pagers, consoles and drivers cannot be swapped")
+	}
+	names := map[string]bool{}
+	for _, b := range s.AllBuilds() {
+		if names[b.Name] {
+			return at.at("builds").fault("there is already a build called %q", b.Name)
+		}
+		names[b.Name] = true
+	}
+	if !s.Swap {
+		return nil
+	}
+	for _, w := range p.m.Wires {
+		if w.From == s.Name && w.To == RootName && w.Name == supervise.Wire {
+			return nil
+		}
+	}
+	return at.at("swap").fault("a server that can be swapped needs a wire to root, called %q", supervise.Wire)
 }
 
 func (p *parser) resolveWires() error {

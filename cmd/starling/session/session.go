@@ -242,8 +242,7 @@ func (st *state) line(line []byte) {
 	case m.Failure != "":
 		st.end(StatusFailure, m.Failure)
 	case m.Death != nil:
-		d := m.Death
-		st.note(fmt.Sprintf("server %s died: %s; last message %s; registers %s; %s", d.Server, d.Why, d.Message, d.Registers, d.Action))
+		st.note(m.Death.String())
 	case m.Log != "":
 		if st.Verbose {
 			st.note(m.Log)

@@ -18,7 +18,7 @@ var NodeSchema = wire.Schema{
 		}},
 		{Name: "sample.Node", Fields: []wire.Field{
 			{Name: "id", ID: 0, Base: wire.Uint32},
-			{Name: "old", ID: 1, Base: wire.Uint16},
+			{Name: "old", ID: 1, Base: wire.Uint16, Deprecated: true},
 			{Name: "flag", ID: 2, Base: wire.Bool},
 			{Name: "color", ID: 3, Base: wire.Uint8},
 			{Name: "title", ID: 4, Base: wire.String},

@@ -14,11 +14,12 @@ import (
 	"starling/ipc/bootconfig"
 	"starling/ipc/machine"
 	"starling/ipc/rootfs"
-	"starling/ipc/supervise"
 	"starling/ipc/trace"
 	"starling/pager/client"
 	"starling/pager/table"
 	"starling/personality"
+	"starling/personality/instance"
+	"starling/personality/state"
 	"starling/personality/vdso"
 )
 
@@ -49,15 +50,13 @@ func main() {
 	if p, err = personality.New(cfg, t, pager); err != nil {
 		fail(fmt.Errorf("linux: %w", err))
 	}
-	if err := p.Start(); err != nil {
+	one, err := instance.Configure(t, info, pager, &state.PersonalitySchema)
+	if err != nil {
 		fail(fmt.Errorf("linux: %w", err))
 	}
-	if err := supervise.NotifyReady(t, info); err != nil {
-		fail(fmt.Errorf("linux: %w", err))
-	}
-	if err := serve(t, cfg.Endpoint, p); err != nil {
-		fail(err)
-	}
+	var gc collector
+	one.Collect = gc.step
+	fail(fmt.Errorf("linux: %w", instance.Run(one, p)))
 }
 
 // windowSize is the room between the window's base and the end of the low half's
@@ -116,45 +115,16 @@ func shown(g ipc.Grant) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(nil, uintptr(ipc.WindowAddress+g.Base))), g.Size)
 }
 
-// serve handles one event after the other. An error of Wait is that of the reply
-// before it, whose thread is gone, unless it does not go away.
-func serve(t ipc.Transport, endpoint ipc.Handle, p *personality.Personality) error {
-	var ev ipc.Event
-	var failed error
-	var gc collector
-	for {
-		gc.step()
-		if err := t.Wait(endpoint, &ev); err != nil {
-			if failed != nil {
-				return fmt.Errorf("linux: wait: %w", err)
-			}
-			failed = err
-			continue
-		}
-		failed = nil
-		p.Handle(&ev)
-	}
-}
-
 // collector runs the garbage collector at a message boundary, when the heap has
-// doubled since the last time. It looks once in collectEvery events, because
-// looking is not free.
+// doubled since the last time.
 type collector struct {
-	events int
-	limit  uint64
+	limit uint64
 }
 
-const (
-	collectEvery = 256
-	// smallestHeap in bytes is left alone.
-	smallestHeap = 8 << 20
-)
+// smallestHeap in bytes is left alone.
+const smallestHeap = 8 << 20
 
 func (c *collector) step() {
-	if c.events++; c.events < collectEvery {
-		return
-	}
-	c.events = 0
 	if c.limit == 0 {
 		c.limit = smallestHeap
 	}

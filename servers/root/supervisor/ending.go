@@ -122,7 +122,7 @@ func (r *Root) drained(c console.Channel) bool {
 // before the news of its end.
 func (r *Root) askPersonality() {
 	e := &r.ending
-	if e.personality == 0 || !e.changed {
+	if e.personality == 0 || !e.changed || r.swapping() {
 		return
 	}
 	report, err := supervise.Ask(r.t, e.personality, supervise.OpState)
@@ -191,7 +191,16 @@ func (r *Root) command(line []byte) {
 		r.say(control.ToHost{Log: fmt.Sprintf("control: console: %v", err)})
 	}
 	if c.Stats {
-		r.say(control.ToHost{Stats: r.stats()})
+		r.say(control.ToHost{ID: c.ID, Stats: r.stats()})
+	}
+	if c.Servers {
+		r.say(control.ToHost{ID: c.ID, Servers: r.describeServers()})
+	}
+	if c.Wires {
+		r.say(control.ToHost{ID: c.ID, Wires: r.describeWires()})
+	}
+	if c.Swap != nil {
+		r.startSwap(c.ID, c.Swap)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"starling/ipc"
+	"starling/ipc/supervise"
 	"starling/servers/manifest"
 )
 
@@ -13,9 +14,12 @@ type interruptMinter interface {
 }
 
 // grantAll gives a server every capability that the manifest names for it.
-func (r *Root) grantAll(s *server, info *ipc.ServerInfo) error {
+func (r *Root) grantAll(s *instance, info *ipc.ServerInfo) error {
 	g := granter{r: r, s: s, info: info}
 	g.copy("self", ipc.Grant{Handle: s.endpoint, Kind: ipc.GrantEndpoint})
+	if s.orders != 0 {
+		g.copy(supervise.InstanceWire, ipc.Grant{Handle: s.orders, Kind: ipc.GrantEndpoint})
+	}
 	if s.spec.Space {
 		g.copy("space", ipc.Grant{Handle: s.space, Kind: ipc.GrantSpace})
 	}
@@ -44,7 +48,7 @@ func (r *Root) grantAll(s *server, info *ipc.ServerInfo) error {
 // granter gives capabilities until one fails.
 type granter struct {
 	r    *Root
-	s    *server
+	s    *instance
 	info *ipc.ServerInfo
 	err  error
 }

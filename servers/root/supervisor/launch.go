@@ -18,63 +18,150 @@ import (
 // stackPages is the first stack of a server, see ipc.StackSizeBytes.
 const stackPages = ipc.StackSizeBytes / ipc.PageSize
 
-// Pages of a server's own piece of memory, in this order: the info page, the
-// message buffer, the stack, then the program's private segments.
+// Pages of an instance's own piece of memory, in this order: the info page, the
+// message buffer, the page it shares with root, the stack, then the program's private
+// segments.
 const (
 	infoPage   = 0
 	bufferPage = 1
-	stackPage  = 2
+	sharedPage = 2
+	stackPage  = 3
 	dataPage   = stackPage + stackPages
 )
 
-// server is one server of the manifest and its present instance.
+// server is one server of the manifest.
 type server struct {
 	spec     *manifest.Server
-	number   int // the badge of its traps at root
+	number   int // the badge of its traps at root, with the number of the room above
+	endpoint ipc.Handle
+	builds   []*build // the first is the one it starts with
+	rooms    []*room
+
+	now        *instance // nil before it was started
+	starts     int       // without swaps
+	generation int       // of the present instance, from 1
+}
+
+// build is a program that can be the server.
+type build struct {
+	name     string
+	args     []string
 	program  *program
 	file     []byte
 	filePage uint64 // where the file begins in the image, pages
-	endpoint ipc.Handle
-	own      piece // see dataPage
-	bytes    []byte
-	heap     piece // only when eager
+	broken   error  // why it cannot be started
+}
 
-	// The present instance.
+// room is memory set aside for one instance, and its own endpoint. A server that can
+// be swapped has two.
+type room struct {
+	index  int
+	own    piece // see dataPage
+	bytes  []byte
+	heap   piece      // only when eager
+	orders ipc.Handle // the endpoint; 0 when the server cannot be swapped
+}
+
+// instance is one life of a server.
+type instance struct {
+	*server
+	*build
+	*room
 	space   ipc.Handle
 	thread  ipc.Handle
 	adopted client.Space // the pager's name of the space, 0 if it has none
-	starts  int
+	serial  int          // its generation, if it becomes the server
 	dead    bool
 }
 
-// prepare checks a server's program and sets its memory and endpoint aside.
+// page is what the instance shares with root.
+func (s *instance) page() supervise.Page {
+	return supervise.Page(s.bytes[sharedPage*ipc.PageSize:][:ipc.PageSize])
+}
+
+// badge marks the instance's traps at root.
+func (s *instance) badge() uint64 { return uint64(s.number) | uint64(s.index)<<roomShift }
+
+// roomShift is where the room stands in the badge.
+const roomShift = 32
+
+// prepare checks a server's programs and sets its memory and endpoints aside.
 func (r *Root) prepare(s *server) (err error) {
-	if s.file, err = r.file(s.spec.Binary); err != nil {
-		return err
-	}
-	entry, _ := r.bundle.Find(s.spec.Binary)
-	s.filePage = entry.Offset / pageSize
-	if s.program, err = parseProgram(s.file); err != nil {
-		return fmt.Errorf("program %s: %w", s.spec.Binary, err)
-	}
-	if s.own, err = r.memory.take(dataPage + s.program.privatePages()); err != nil {
-		return err
-	}
-	if s.bytes, err = r.memory.show(s.own, ipc.Read|ipc.Write); err != nil {
-		return err
-	}
-	if s.spec.Eager {
-		if s.heap, err = r.memory.take(pagesOf(s.spec.Heap)); err != nil {
-			return fmt.Errorf("heap: %w", err)
+	for i, b := range s.spec.AllBuilds() {
+		made, err := r.readBuild(b)
+		if err != nil {
+			if i == 0 {
+				return err
+			}
+			made = &build{name: b.Name, broken: err}
 		}
+		s.builds = append(s.builds, made)
+	}
+	pages := uint64(0)
+	for _, b := range s.builds {
+		if b.broken == nil {
+			pages = max(pages, b.program.privatePages())
+		}
+	}
+	rooms := 1
+	if s.spec.Swap {
+		rooms = 2
+	}
+	for i := range rooms {
+		m := &room{index: i}
+		if m.own, err = r.memory.take(dataPage + pages); err != nil {
+			return err
+		}
+		if m.bytes, err = r.memory.show(m.own, ipc.Read|ipc.Write); err != nil {
+			return err
+		}
+		if s.spec.Eager {
+			if m.heap, err = r.memory.take(pagesOf(s.spec.Heap)); err != nil {
+				return fmt.Errorf("heap: %w", err)
+			}
+		}
+		if s.spec.Swap {
+			if m.orders, err = r.newEndpoint(); err != nil {
+				return err
+			}
+		}
+		s.rooms = append(s.rooms, m)
 	}
 	s.endpoint, err = r.newEndpoint()
 	return err
 }
 
-// launch makes a new instance of a prepared server and starts it.
+// readBuild finds and checks a program.
+func (r *Root) readBuild(b manifest.Build) (*build, error) {
+	file, err := r.file(b.Binary)
+	if err != nil {
+		return nil, err
+	}
+	entry, _ := r.bundle.Find(b.Binary)
+	made := &build{name: b.Name, args: b.Args, file: file, filePage: entry.Offset / pageSize}
+	if made.program, err = parseProgram(file); err != nil {
+		return nil, fmt.Errorf("program %s: %w", b.Binary, err)
+	}
+	return made, nil
+}
+
+// launch starts a server from nothing, in its first room.
 func (r *Root) launch(s *server) error {
-	if err := r.build(s); err != nil {
+	in := &instance{server: s, build: s.builds[0], room: s.rooms[0], serial: s.generation + 1}
+	s.install(in)
+	if err := r.start(in, supervise.CommandStart); err != nil {
+		return err
+	}
+	s.starts++
+	if err := r.awaitReady(in); err != nil {
+		return err
+	}
+	return r.takeRole(s)
+}
+
+// start makes an instance and lets it run.
+func (r *Root) start(s *instance, c supervise.Command) error {
+	if err := r.lay(s); err != nil {
 		return err
 	}
 	fault, badge, err := r.adopt(s)
@@ -89,8 +176,9 @@ func (r *Root) launch(s *server) error {
 		return err
 	}
 	*(*ipc.ServerInfo)(unsafe.Pointer(&s.bytes[infoPage])) = *info
+	r.order(s, supervise.Order{Command: c})
 	stack := s.bytes[stackPage*ipc.PageSize : dataPage*ipc.PageSize]
-	args := append([]string{s.spec.Name}, s.spec.Args...)
+	args := append([]string{s.spec.Name}, s.args...)
 	if r.config.Flags&bootconfig.Trace != 0 {
 		args = append(args, trace.Flag)
 	}
@@ -101,17 +189,18 @@ func (r *Root) launch(s *server) error {
 	if err := r.t.ThreadStart(s.thread, 0, s.program.entry, sp); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	s.starts++
-	s.dead = false
-	if err := r.awaitReady(s); err != nil {
-		return err
-	}
-	return r.takeRole(s)
+	return nil
+}
+
+// install makes an instance the one that is the server now.
+func (s *server) install(in *instance) {
+	s.now = in
+	s.generation = in.serial
 }
 
 // awaitReady waits until a server that has a wire to root says that it takes
 // calls, or dies.
-func (r *Root) awaitReady(s *server) error {
+func (r *Root) awaitReady(s *instance) error {
 	if !r.hasWire(s.spec.Name, manifest.RootName) {
 		return nil
 	}
@@ -127,7 +216,7 @@ func (r *Root) awaitReady(s *server) error {
 				return nil
 			}
 		case ipc.EventException, ipc.EventFault:
-			if ev.Badge == uint64(s.number) {
+			if ev.Badge == s.badge() {
 				s.dead = true
 				return fmt.Errorf("died while it started: %s", describe(&ev))
 			}
@@ -150,8 +239,8 @@ func (r *Root) hasWire(from, to string) bool {
 	return false
 }
 
-// build makes the space and lays the program out in it.
-func (r *Root) build(s *server) error {
+// lay makes the space and lays the program out in it.
+func (r *Root) lay(s *instance) error {
 	err := r.memory.retry(func() (err error) {
 		s.space, err = r.t.SpaceCreate()
 		return err
@@ -168,6 +257,7 @@ func (r *Root) build(s *server) error {
 	parts := []part{
 		{ipc.InfoAddress, infoPage, 1, ipc.Read},
 		{ipc.BufferAddress, bufferPage, 1, readWrite},
+		{ipc.InstanceAddress, sharedPage, 1, readWrite},
 		{ipc.StackTop - ipc.StackSizeBytes, stackPage, stackPages, readWrite},
 	}
 	next := uint64(dataPage)
@@ -198,7 +288,7 @@ func (r *Root) build(s *server) error {
 }
 
 // mapWindows maps the memory that the manifest lets the server see.
-func (r *Root) mapWindows(s *server) error {
+func (r *Root) mapWindows(s *instance) error {
 	for _, w := range s.spec.Windows {
 		if w.Access == 0 {
 			continue
@@ -221,9 +311,9 @@ func (r *Root) mapWindows(s *server) error {
 // adopt registers the space with the pager, which gives it its heap and view.
 // It returns where the server's faults go, with which badge: to root when the
 // server needs no pager.
-func (r *Root) adopt(s *server) (ipc.Handle, uint64, error) {
+func (r *Root) adopt(s *instance) (ipc.Handle, uint64, error) {
 	if r.pager == nil || s.spec.Eager && len(s.spec.View) == 0 {
-		return r.endpoint, uint64(s.number), nil
+		return r.endpoint, s.badge(), nil
 	}
 	id, status := r.pager.SpaceAdopt(s.space)
 	if status != client.OK {
@@ -254,12 +344,12 @@ func (r *Root) adopt(s *server) (ipc.Handle, uint64, error) {
 	return pager.endpoint, uint64(id), nil
 }
 
-func (r *Root) makeThread(s *server, fault ipc.Handle, badge uint64) error {
+func (r *Root) makeThread(s *instance, fault ipc.Handle, badge uint64) error {
 	spec := ipc.ThreadSpec{
 		Space: s.space, Kind: ipc.Server, Priority: s.spec.Priority,
 		FrameMemory: s.own.handle, FrameOffset: bufferPage * pageSize,
 		FaultEndpoint: fault, FaultBadge: badge,
-		TrapEndpoint: r.endpoint, TrapBadge: uint64(s.number),
+		TrapEndpoint: r.endpoint, TrapBadge: s.badge(),
 	}
 	return r.memory.retry(func() (err error) {
 		s.thread, _, err = r.t.ThreadCreate(&spec)
@@ -268,7 +358,7 @@ func (r *Root) makeThread(s *server, fault ipc.Handle, badge uint64) error {
 }
 
 // newInfo fills the info page but for the grants.
-func (r *Root) newInfo(s *server) *ipc.ServerInfo {
+func (r *Root) newInfo(s *instance) *ipc.ServerInfo {
 	info := &ipc.ServerInfo{
 		Magic: ipc.ServerInfoMagic, Version: ipc.ServerInfoVersion, Size: uint32(unsafe.Sizeof(ipc.ServerInfo{})),
 		TSC0: r.info.TSC0, Mult: r.info.Mult, Wall: r.info.Wall,

@@ -12,7 +12,7 @@ import (
 
 // A server's program lies between these addresses.
 const (
-	lowestAddress = ipc.BufferAddress + ipc.PageSize
+	lowestAddress = ipc.InstanceAddress + ipc.PageSize
 	programLimit  = ipc.HeapAddress
 	// maxProgram bounds the memory of one program in bytes.
 	maxProgram  = 256 << 20

@@ -11,7 +11,7 @@ import (
 
 // readInfo is the info page of a server's instance.
 func readInfo(s *server) *ipc.ServerInfo {
-	return (*ipc.ServerInfo)(unsafe.Pointer(&s.bytes[infoPage]))
+	return (*ipc.ServerInfo)(unsafe.Pointer(&s.now.bytes[infoPage]))
 }
 
 // Offsets in the ELF file that testProgram makes (System V ABI, ELF-64).

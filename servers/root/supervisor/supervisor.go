@@ -53,6 +53,8 @@ type Root struct {
 	lines   control.Lines
 	pending uint64 // notifications not acted on yet
 	ending  ending
+	orders  uint32 // given to instances so far
+	swap    *swap  // the one that is going on, nil if none
 }
 
 // New reads what the kernel and the boot image say. The window must show, at

@@ -23,6 +23,8 @@ func (r *Root) Handle(ev *ipc.Event) bool {
 		r.pending |= ev.Bits
 	case ipc.EventMessage:
 		r.refuse(ev)
+	case ipc.EventTimer:
+		r.timedOut(ev.Time)
 	}
 	return r.Proceed()
 }
@@ -41,6 +43,9 @@ func (r *Root) notified() {
 	if bits&console.InputBit(console.Control) != 0 {
 		r.readControl()
 	}
+	if bits&supervise.Staged != 0 {
+		r.staged()
+	}
 	if bits&supervise.Changed != 0 {
 		r.ending.changed = true
 	}
@@ -57,24 +62,34 @@ func (r *Root) refuse(ev *ipc.Event) {
 // trapped deals with the death of a server: an exception, or a fault that the
 // pager could not resolve.
 func (r *Root) trapped(ev *ipc.Event) {
-	i := ev.Badge - 1
-	if i >= uint64(len(r.servers)) {
+	s, in := r.instanceOf(ev.Badge)
+	if in == nil {
 		return
 	}
-	s := r.servers[i]
-	s.dead = true
+	in.dead = true
 	death := control.Death{
-		Server: s.spec.Name, Why: describe(ev), Message: hex.EncodeToString(s.bytes[bufferPage*pageSize:][:32]),
+		Server: s.spec.Name, Build: in.name, Generation: in.serial,
+		Why: describe(ev), Message: hex.EncodeToString(in.bytes[bufferPage*pageSize:][:32]),
 		Action: "shutdown",
 	}
-	if err := r.t.ThreadSync(s.thread, ipc.MaskGeneral|ipc.MaskControl); err == nil {
+	if err := r.t.ThreadSync(in.thread, ipc.MaskGeneral|ipc.MaskControl); err == nil {
 		// The registers of a server come in the layout of a frame.
 		f := (*frame.Frame)(unsafe.Pointer(&r.t.Buffer()[0]))
 		death.Registers = fmt.Sprintf("%+x", f.Regs)
 	}
+	if in != s.now {
+		death.Action = "the old instance goes on"
+		r.say(control.ToHost{Death: &death})
+		r.rollBack("the new instance died: " + death.Why)
+		return
+	}
+	r.abandonSwap(s)
 	again := s.spec.Restart == manifest.Always && s.starts <= s.spec.Restarts
 	if again {
 		death.Action = fmt.Sprintf("restart %d of %d", s.starts, s.spec.Restarts)
+		if s.spec.Swap {
+			death.Lost = "all of its processes and their memory, open files, and every file that was made or changed; the program starts from the beginning"
+		}
 	}
 	if s.spec.Role == manifest.Console {
 		// It cannot carry the news of its own death.
@@ -95,19 +110,58 @@ func (r *Root) trapped(ev *ipc.Event) {
 	}
 }
 
+// instanceOf finds who traps with a badge.
+func (r *Root) instanceOf(badge uint64) (*server, *instance) {
+	i := badge&(1<<roomShift-1) - 1
+	if i >= uint64(len(r.servers)) {
+		return nil, nil
+	}
+	s := r.servers[i]
+	room := int(badge >> roomShift)
+	if s.now != nil && s.now.index == room {
+		return s, s.now
+	}
+	if w := r.swap; w != nil && w.server == s && w.next.index == room {
+		return s, w.next
+	}
+	return nil, nil
+}
+
 // relaunch replaces a dead instance. What it held goes with its space; the
 // endpoint stays, so that nobody's wire breaks and waiting calls reach the new one.
 func (r *Root) relaunch(s *server) error {
-	if s.adopted != 0 {
-		// The pager destroys the space and frees the heap with it.
-		r.pager.SpaceDestroy(s.adopted)
-		s.adopted = 0
-	} else if err := r.t.SpaceDestroy(s.space); err != nil {
-		return fmt.Errorf("destroying its space: %w", err)
+	if err := r.destroy(s.now); err != nil {
+		return err
 	}
-	_ = r.t.CapDelete(s.thread)
-	_ = r.t.CapDelete(s.space)
+	if s.spec.Swap && r.pager != nil {
+		// Its programs and files are the pager's to take back.
+		for _, w := range r.manifest.Wires {
+			if p, _ := r.byRole(manifest.Pager); w.From == s.spec.Name && w.To == p.spec.Name {
+				r.pager.Release(w.Badge)
+			}
+		}
+	}
 	return r.launch(s)
+}
+
+// destroy ends an instance, with its space and all capabilities it had.
+func (r *Root) destroy(in *instance) error {
+	if in.adopted != 0 {
+		// The pager destroys the space and frees the heap with it.
+		r.pager.SpaceDestroy(in.adopted)
+		in.adopted = 0
+	} else if in.space != 0 {
+		if err := r.t.SpaceDestroy(in.space); err != nil {
+			return fmt.Errorf("destroying its space: %w", err)
+		}
+	}
+	for _, h := range []*ipc.Handle{&in.thread, &in.space} {
+		if *h != 0 {
+			_ = r.t.CapDelete(*h)
+			*h = 0
+		}
+	}
+	return nil
 }
 
 // describe says in words what a server died of.

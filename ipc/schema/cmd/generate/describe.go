@@ -45,6 +45,9 @@ func (j *job) description(root, name string, files Files) error {
 			if f.Required {
 				fmt.Fprintf(&w, ", Required: true")
 			}
+			if f.Deprecated {
+				fmt.Fprintf(&w, ", Deprecated: true")
+			}
 			fmt.Fprintf(&w, "},\n")
 		}
 		fmt.Fprintf(&w, "}},\n")

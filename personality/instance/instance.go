@@ -1,0 +1,267 @@
+// Package instance runs a personality as one of the instances of its server: it starts
+// from nothing or takes over from the instance before, handles one event after the
+// other, and hands its state over to the instance that follows. The protocol with
+// root is in ipc/supervise.
+//
+// It knows nothing of Linux; every personality runs on it. It may import ipc and the
+// pager's client end.
+package instance
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"starling/ipc"
+	"starling/ipc/supervise"
+	"starling/ipc/wire"
+	"starling/pager/client"
+)
+
+// Personality is what an instance runs.
+type Personality interface {
+	// Start begins from nothing.
+	Start() error
+	// Handle is one event, to its end.
+	Handle(ev *ipc.Event)
+	// HandOver is the state for the server whose thread is to, with the capabilities
+	// that the state names copied into that server's table. It changes nothing here.
+	HandOver(to ipc.Handle) ([]byte, error)
+	// Import takes a state over. After an error the personality is of no use.
+	Import(b []byte) error
+	// Export is the state as it is.
+	Export() []byte
+}
+
+// Config is what an instance is given.
+type Config struct {
+	Transport ipc.Transport
+	// Endpoint is the one that goes from instance to instance, Own its own.
+	Endpoint, Own ipc.Handle
+	// Root is the wire to root.
+	Root  ipc.Handle
+	Pager *client.Client
+	// Page is shared with root.
+	Page supervise.Page
+	// Schema describes the state.
+	Schema *wire.Schema
+	// Collect is called between two messages now and then: the time for the garbage
+	// collector, which may not choose its own. It may be nil.
+	Collect func()
+}
+
+// collectEvery is how many messages lie between two calls of Collect.
+const collectEvery = 256
+
+// Configure finds what root granted in the info page.
+func Configure(t ipc.Transport, info *ipc.ServerInfo, pager *client.Client, s *wire.Schema) (Config, error) {
+	c := Config{Transport: t, Pager: pager, Schema: s}
+	for _, g := range []struct {
+		name string
+		to   *ipc.Handle
+	}{{"self", &c.Endpoint}, {supervise.InstanceWire, &c.Own}, {supervise.Wire, &c.Root}} {
+		grant, ok := info.Grant(g.name)
+		if !ok {
+			return c, fmt.Errorf("no %q was granted", g.name)
+		}
+		*g.to = grant.Handle
+	}
+	c.Page = unsafe.Slice((*byte)(unsafe.Add(nil, uintptr(ipc.InstanceAddress))), ipc.PageSize)
+	return c, nil
+}
+
+// Instance is one instance.
+type Instance struct {
+	Config
+	p     Personality
+	done  uint32 // number of the last order carried out
+	state object // of an unfinished swap
+	count int    // messages since the last Collect
+}
+
+// Run is the whole life of an instance. It returns only with an error.
+func Run(c Config, p Personality) error {
+	in := &Instance{Config: c, p: p}
+	o := c.Page.Order()
+	in.done = o.Number
+	c.Page.PutFields(c.Schema.Known())
+	if o.Command == supervise.CommandWarm {
+		if err := in.takeOver(o); err != nil {
+			return err
+		}
+	} else {
+		if err := p.Start(); err != nil {
+			return err
+		}
+		if err := c.Transport.Notify(c.Root, supervise.Ready); err != nil {
+			return err
+		}
+	}
+	return in.serve()
+}
+
+// serve handles one event after the other. An error of Wait is that of the reply
+// before it, whose thread is gone, unless it does not go away.
+func (in *Instance) serve() error {
+	var ev ipc.Event
+	failed := false
+	for {
+		if in.count++; in.count >= collectEvery {
+			in.collect()
+		}
+		if err := in.Transport.Wait(in.Endpoint, &ev); err != nil {
+			if failed {
+				return fmt.Errorf("wait: %w", err)
+			}
+			failed = true
+			continue
+		}
+		failed = false
+		if ev.Kind == ipc.EventNotify && ev.Bits&supervise.HandOverBit != 0 {
+			if ev.Bits &^= supervise.HandOverBit; ev.Bits != 0 {
+				in.p.Handle(&ev)
+			}
+			if err := in.handOver(); err != nil {
+				return err
+			}
+			continue
+		}
+		in.p.Handle(&ev)
+	}
+}
+
+func (in *Instance) collect() {
+	in.count = 0
+	if in.Collect != nil {
+		in.Collect()
+	}
+}
+
+// handOver is the old instance's part: from here on it takes no events, until
+// root says that nobody takes over. Being destroyed is the usual end.
+func (in *Instance) handOver() error {
+	o := in.Page.Order()
+	switch {
+	case o.Number == in.done:
+		return nil
+	case o.Command == supervise.CommandResume: // the order was withdrawn before it was seen
+		return in.active(o)
+	case o.Command != supervise.CommandHandOver:
+		return in.refuse(o)
+	}
+	if err := in.say(o, in.exported(o)); err != nil {
+		return err
+	}
+	for {
+		next, err := in.order()
+		if err != nil {
+			return err
+		}
+		if next.Command == supervise.CommandResume {
+			return in.active(next)
+		}
+		if err := in.refuse(next); err != nil {
+			return err
+		}
+	}
+}
+
+// exported makes the state and puts it where the other instance can read it.
+func (in *Instance) exported(o supervise.Order) supervise.Outcome {
+	b, err := in.p.HandOver(o.Peer)
+	if err == nil {
+		in.state, err = store(in.Pager, b)
+	}
+	if err != nil {
+		return supervise.Outcome{Stage: supervise.StageRefused, Text: err.Error()}
+	}
+	return supervise.Outcome{
+		Stage: supervise.StageHandedOver, Object: uint32(in.state.id), Size: in.state.size,
+		Records: wire.Records(in.Schema, b), Digest: wire.Digest(in.Schema, b, in.Page.Fields()),
+	}
+}
+
+// takeOver is the new instance's part, until it is the one that takes the events.
+func (in *Instance) takeOver(o supervise.Order) error {
+	if err := in.say(o, supervise.Outcome{Stage: supervise.StageWarm}); err != nil {
+		return err
+	}
+	imported := false
+	for {
+		o, err := in.order()
+		if err != nil {
+			return err
+		}
+		switch {
+		case o.Command == supervise.CommandTakeOver && !imported:
+			imported = true
+			err = in.say(o, in.imported(o))
+		case o.Command == supervise.CommandCommit && imported:
+			return in.active(o)
+		default:
+			err = in.refuse(o)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// imported takes the state over and exports it again.
+func (in *Instance) imported(o supervise.Order) supervise.Outcome {
+	in.state = object{client.Object(o.Object), o.Size}
+	b, err := in.state.read(in.Pager)
+	if err == nil {
+		err = in.p.Import(b)
+	}
+	if err != nil {
+		return supervise.Outcome{Stage: supervise.StageRefused, Text: err.Error()}
+	}
+	b = in.p.Export()
+	return supervise.Outcome{
+		Stage: supervise.StageTakenOver, Size: uint64(len(b)),
+		Records: wire.Records(in.Schema, b), Digest: wire.Digest(in.Schema, b, in.Page.Fields()),
+	}
+}
+
+// order waits for the next order.
+func (in *Instance) order() (supervise.Order, error) {
+	var ev ipc.Event
+	for failures := 0; ; {
+		if err := in.Transport.Wait(in.Own, &ev); err != nil {
+			// Once it may be the error of the last reply.
+			if failures++; failures > 1 {
+				return supervise.Order{}, fmt.Errorf("waiting for an order: %w", err)
+			}
+			continue
+		}
+		if o := in.Page.Order(); o.Number != in.done {
+			return o, nil
+		}
+	}
+}
+
+// active ends a swap on the side of the instance that goes on.
+func (in *Instance) active(o supervise.Order) error {
+	in.state.destroy(in.Pager)
+	if o.Peer != 0 {
+		// What it names went with the other instance; the slot is ours.
+		_ = in.Transport.CapDelete(o.Peer)
+	}
+	in.Page.PutFields(in.Schema.Known())
+	return in.say(o, supervise.Outcome{Stage: supervise.StageActive})
+}
+
+func (in *Instance) refuse(o supervise.Order) error {
+	return in.say(o, supervise.Outcome{Stage: supervise.StageRefused, Text: fmt.Sprintf("order %d is out of turn", o.Command)})
+}
+
+// say tells root what came of an order.
+func (in *Instance) say(o supervise.Order, out supervise.Outcome) error {
+	in.done, out.Answers = o.Number, o.Number
+	in.Page.PutOutcome(out)
+	return in.Transport.Notify(in.Root, supervise.Staged)
+}
+
+// errMemory says that the state could not be put anywhere.
+var errMemory = errors.New("no memory for the state")
