@@ -53,6 +53,17 @@ func (c *Client) ObjectNext(o Object, index uint64) (uint64, bool) {
 	return table.NextObject(&c.window, r, index)
 }
 
+// SpaceNext finds the first page of a space at or after va that has been touched, as an
+// address.
+func (c *Client) SpaceNext(s Space, va uint64) (uint64, bool) {
+	r := c.view.Space(uint32(s))
+	if r == nil {
+		return 0, false
+	}
+	page, ok := table.NextSpace(&c.window, r.Root, va>>table.PageShift)
+	return page << table.PageShift, ok
+}
+
 // PageAt returns the frame of an entry, nil if the window does not show it.
 func (c *Client) PageAt(e table.Entry) *Page {
 	if e&table.Present == 0 {

@@ -41,3 +41,8 @@ func nextPage(w *Window, e Entry, levels uint32, base, index uint64) (uint64, bo
 	}
 	return 0, false
 }
+
+// NextSpace finds the first page of a space at or after page that has an entry.
+func NextSpace(w *Window, root, page uint64) (uint64, bool) {
+	return nextPage(w, Entry(root), SpaceLevels, 0, page)
+}

@@ -17,6 +17,7 @@ func (s *Space) Export() *state.SpaceT {
 		BreakStart: s.BreakStart, BreakEnd: s.BreakEnd, MapBase: s.mapBase, StackStart: s.StackStart,
 		ArgStart: s.ArgStart, ArgEnd: s.ArgEnd, EnvStart: s.EnvStart, EnvEnd: s.EnvEnd,
 		Auxv: s.Auxv, Vdso: s.VDSOAddress, LockFuture: s.LockFuture, Dumpable: s.Dumpable, Peak: s.peak,
+		DumpFilter: s.DumpFilter,
 	}
 	if s.Exe != nil {
 		t.Exe = s.Exe.Id
@@ -42,6 +43,7 @@ func (m *Manager) Import(t *state.SpaceT, file func(id uint64) *vfs.File) (*Spac
 		BreakStart: t.BreakStart, BreakEnd: t.BreakEnd, mapBase: t.MapBase, StackStart: t.StackStart,
 		ArgStart: t.ArgStart, ArgEnd: t.ArgEnd, EnvStart: t.EnvStart, EnvEnd: t.EnvEnd,
 		Auxv: t.Auxv, VDSOAddress: t.Vdso, LockFuture: t.LockFuture, Dumpable: t.Dumpable, peak: t.Peak,
+		DumpFilter: t.DumpFilter,
 	}
 	if len(s.Auxv) == 0 {
 		s.Auxv = nil

@@ -74,6 +74,11 @@ func (f Forced) Span(va uint64, n int, access ipc.Access) ([]byte, unix.Errno) {
 	if p, e := s.m.Pager.SpacePage(s.Pager, va); p != nil && e.Allows(access) {
 		return p[off:min(pageSize, off+n)], 0
 	}
+	if access&ipc.Write == 0 && r.Anonymous() {
+		if next, ok := s.m.Pager.SpaceNext(s.Pager, va); !ok || next != va&^pageMask {
+			return zeros[off:min(pageSize, off+n)], 0 // never touched: to look at it takes no memory
+		}
+	}
 	e, _, st := s.m.Pager.Resolve(s.Pager, va, access, true)
 	if st == client.NoMemory {
 		return nil, unix.ENOMEM
@@ -87,6 +92,9 @@ func (f Forced) Span(va uint64, n int, access ipc.Access) ([]byte, unix.Errno) {
 	}
 	return p[off:min(pageSize, off+n)], 0
 }
+
+// zeros is what memory that was never touched reads as.
+var zeros [pageSize]byte
 
 // guardGap stays free below a region that grows down (stack_guard_gap, 256 pages).
 const guardGap = 256 * pageSize

@@ -49,6 +49,8 @@ type Space struct {
 	LockFuture bool
 	// Dumpable is PR_SET_DUMPABLE.
 	Dumpable int32
+	// DumpFilter is /proc/PID/coredump_filter: what a core file has (core(5)).
+	DumpFilter uint32
 
 	m       *Manager
 	refs    int32
@@ -154,7 +156,7 @@ func errno(st client.Status) unix.Errno {
 // New makes a space that is a book only: Map records regions, and Commit makes
 // them real all at once. Random parts of the layout are drawn here.
 func (m *Manager) New(stackLimit uint64, randomize bool) *Space {
-	s := &Space{ID: m.NewID(), m: m, refs: 1, Dumpable: 1}
+	s := &Space{ID: m.NewID(), m: m, refs: 1, Dumpable: 1, DumpFilter: DumpDefault}
 	top := uint64(isa.StackTop)
 	var shift uint64
 	if randomize {

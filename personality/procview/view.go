@@ -205,6 +205,8 @@ func stateOf(t *task.Thread) byte {
 			return 't'
 		}
 		return 'T'
+	case task.Dumping:
+		return 'D'
 	case task.Exiting, task.Dead:
 		return 'Z'
 	}
@@ -218,7 +220,8 @@ func memory(s *mm.Space) *procfs.Memory {
 		CodeStart: s.CodeStart, CodeEnd: s.CodeEnd, DataStart: s.DataStart, DataEnd: s.DataEnd,
 		Break: s.BreakStart, StackStart: s.StackStart, ArgStart: s.ArgStart, ArgEnd: s.ArgEnd,
 		EnvStart: s.EnvStart, EnvEnd: s.EnvEnd, Auxv: s.Auxv, Exe: s.Exe,
-		User: s, Forced: mm.Forced{S: s},
+		DumpFilter: s.DumpFilter,
+		User:       s, Forced: mm.Forced{S: s},
 	}
 	m.Size, m.Locked, m.Peak = s.Pages()
 	m.Text = (s.CodeEnd - s.CodeStart + isa.PageSize - 1) / isa.PageSize
@@ -272,7 +275,8 @@ func (v *View) System() procfs.System {
 	s := procfs.System{
 		Uptime: k.Now(), Boot: k.WallNow() - k.Now(), Forks: k.Forks(), LastPID: k.LastPID(),
 		Load:     [3]uint64{k.Clock.Load1, k.Clock.Load5, k.Clock.Load15},
-		Hostname: k.Hostname, Domainname: k.Domainname, CommandLine: v.CommandLine, Processor: v.Processor,
+		Hostname: k.Hostname, Domainname: k.Domainname,
+		CorePattern: k.CorePattern.Pattern, CoreUsesPID: k.CorePattern.UsesPID, CommandLine: v.CommandLine, Processor: v.Processor,
 		Release: syscalls.Release, Version: syscalls.Version,
 		PIDMax: task.PIDMax, ThreadsMax: int32(k.FrameSlots), Terminals: v.Terminals.Pairs(),
 		Switches: k.Switches(),
@@ -322,6 +326,19 @@ func (v *View) SetName(domain bool, name string) {
 		v.K.Domainname = name
 	} else {
 		v.K.Hostname = name
+	}
+}
+
+// SetCorePattern implements procfs.Source.
+func (v *View) SetCorePattern(pattern string) bool { return v.K.SetCorePattern(pattern) }
+
+// SetCoreUsesPID implements procfs.Source.
+func (v *View) SetCoreUsesPID(on int32) { v.K.CorePattern.UsesPID = on }
+
+// SetDumpFilter implements procfs.Source.
+func (v *View) SetDumpFilter(pid int32, filter uint32) {
+	if t := v.K.Thread(pid); t != nil && t.MM != nil {
+		t.MM.DumpFilter = filter & mm.DumpKnown
 	}
 }
 

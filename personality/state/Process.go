@@ -49,6 +49,8 @@ type ProcessT struct {
 	SignalId            uint64         `json:"signal_id"`
 	ParentThread        int32          `json:"parent_thread"`
 	MayTrace            int32          `json:"may_trace"`
+	Dumper              int32          `json:"dumper"`
+	DumpSignal          *SignalInfoT   `json:"dump_signal"`
 }
 
 func (t *ProcessT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -134,6 +136,9 @@ func (t *ProcessT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	ProcessAddSignalId(builder, t.SignalId)
 	ProcessAddParentThread(builder, t.ParentThread)
 	ProcessAddMayTrace(builder, t.MayTrace)
+	ProcessAddDumper(builder, t.Dumper)
+	dumpSignalOffset := t.DumpSignal.Pack(builder)
+	ProcessAddDumpSignal(builder, dumpSignalOffset)
 	return ProcessEnd(builder)
 }
 
@@ -200,6 +205,8 @@ func (rcv *Process) UnPackTo(t *ProcessT) {
 	t.SignalId = rcv.SignalId()
 	t.ParentThread = rcv.ParentThread()
 	t.MayTrace = rcv.MayTrace()
+	t.Dumper = rcv.Dumper()
+	t.DumpSignal = rcv.DumpSignal(nil).UnPack()
 }
 
 func (rcv *Process) UnPack() *ProcessT {
@@ -784,8 +791,33 @@ func (rcv *Process) MutateMayTrace(n int32) bool {
 	return rcv._tab.MutateInt32Slot(86, n)
 }
 
+func (rcv *Process) Dumper() int32 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(88))
+	if o != 0 {
+		return rcv._tab.GetInt32(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Process) MutateDumper(n int32) bool {
+	return rcv._tab.MutateInt32Slot(88, n)
+}
+
+func (rcv *Process) DumpSignal(obj *SignalInfo) *SignalInfo {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(90))
+	if o != 0 {
+		x := o + rcv._tab.Pos
+		if obj == nil {
+			obj = new(SignalInfo)
+		}
+		obj.Init(rcv._tab.Bytes, x)
+		return obj
+	}
+	return nil
+}
+
 func ProcessStart(builder *flatbuffers.Builder) {
-	builder.StartObject(42)
+	builder.StartObject(44)
 }
 func ProcessAddPid(builder *flatbuffers.Builder, pid int32) {
 	builder.PrependInt32Slot(0, pid, 0)
@@ -924,6 +956,12 @@ func ProcessAddParentThread(builder *flatbuffers.Builder, parentThread int32) {
 }
 func ProcessAddMayTrace(builder *flatbuffers.Builder, mayTrace int32) {
 	builder.PrependInt32Slot(41, mayTrace, 0)
+}
+func ProcessAddDumper(builder *flatbuffers.Builder, dumper int32) {
+	builder.PrependInt32Slot(42, dumper, 0)
+}
+func ProcessAddDumpSignal(builder *flatbuffers.Builder, dumpSignal flatbuffers.UOffsetT) {
+	builder.PrependStructSlot(43, flatbuffers.UOffsetT(dumpSignal), 0)
 }
 func ProcessEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -29,6 +29,7 @@ type SpaceT struct {
 	LockFuture bool       `json:"lock_future"`
 	Dumpable   int32      `json:"dumpable"`
 	Peak       uint64     `json:"peak"`
+	DumpFilter uint32     `json:"dump_filter"`
 }
 
 func (t *SpaceT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -80,6 +81,7 @@ func (t *SpaceT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	SpaceAddLockFuture(builder, t.LockFuture)
 	SpaceAddDumpable(builder, t.Dumpable)
 	SpaceAddPeak(builder, t.Peak)
+	SpaceAddDumpFilter(builder, t.DumpFilter)
 	return SpaceEnd(builder)
 }
 
@@ -116,6 +118,7 @@ func (rcv *Space) UnPackTo(t *SpaceT) {
 	t.LockFuture = rcv.LockFuture()
 	t.Dumpable = rcv.Dumpable()
 	t.Peak = rcv.Peak()
+	t.DumpFilter = rcv.DumpFilter()
 }
 
 func (rcv *Space) UnPack() *SpaceT {
@@ -440,8 +443,20 @@ func (rcv *Space) MutatePeak(n uint64) bool {
 	return rcv._tab.MutateUint64Slot(46, n)
 }
 
+func (rcv *Space) DumpFilter() uint32 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(48))
+	if o != 0 {
+		return rcv._tab.GetUint32(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Space) MutateDumpFilter(n uint32) bool {
+	return rcv._tab.MutateUint32Slot(48, n)
+}
+
 func SpaceStart(builder *flatbuffers.Builder) {
-	builder.StartObject(22)
+	builder.StartObject(23)
 }
 func SpaceAddId(builder *flatbuffers.Builder, id uint64) {
 	builder.PrependUint64Slot(0, id, 0)
@@ -514,6 +529,9 @@ func SpaceAddDumpable(builder *flatbuffers.Builder, dumpable int32) {
 }
 func SpaceAddPeak(builder *flatbuffers.Builder, peak uint64) {
 	builder.PrependUint64Slot(21, peak, 0)
+}
+func SpaceAddDumpFilter(builder *flatbuffers.Builder, dumpFilter uint32) {
+	builder.PrependUint32Slot(22, dumpFilter, 0)
 }
 func SpaceEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -7,28 +7,30 @@ import (
 )
 
 type TasksT struct {
-	Threads    []*ThreadT      `json:"threads"`
-	Processes  []*ProcessT     `json:"processes"`
-	Creds      []*CredT        `json:"creds"`
-	Handlers   []*HandlersT    `json:"handlers"`
-	NextPid    int32           `json:"next_pid"`
-	NextId     uint64          `json:"next_id"`
-	InitPid    int32           `json:"init_pid"`
-	Random0    uint64          `json:"random0"`
-	Random1    uint64          `json:"random1"`
-	Now        int64           `json:"now"`
-	Forks      uint64          `json:"forks"`
-	NextOrder  uint64          `json:"next_order"`
-	Hostname   string          `json:"hostname"`
-	Domainname string          `json:"domainname"`
-	Missing    []*MissingCallT `json:"missing"`
-	Exited     bool            `json:"exited"`
-	ExitStatus int32           `json:"exit_status"`
-	ProgramPid int32           `json:"program_pid"`
-	FreeSlots  []uint32        `json:"free_slots"`
-	Queued     []*UserQueueT   `json:"queued"`
-	Switches   uint64          `json:"switches"`
-	LastRun    int32           `json:"last_run"`
+	Threads     []*ThreadT      `json:"threads"`
+	Processes   []*ProcessT     `json:"processes"`
+	Creds       []*CredT        `json:"creds"`
+	Handlers    []*HandlersT    `json:"handlers"`
+	NextPid     int32           `json:"next_pid"`
+	NextId      uint64          `json:"next_id"`
+	InitPid     int32           `json:"init_pid"`
+	Random0     uint64          `json:"random0"`
+	Random1     uint64          `json:"random1"`
+	Now         int64           `json:"now"`
+	Forks       uint64          `json:"forks"`
+	NextOrder   uint64          `json:"next_order"`
+	Hostname    string          `json:"hostname"`
+	Domainname  string          `json:"domainname"`
+	Missing     []*MissingCallT `json:"missing"`
+	Exited      bool            `json:"exited"`
+	ExitStatus  int32           `json:"exit_status"`
+	ProgramPid  int32           `json:"program_pid"`
+	FreeSlots   []uint32        `json:"free_slots"`
+	Queued      []*UserQueueT   `json:"queued"`
+	Switches    uint64          `json:"switches"`
+	LastRun     int32           `json:"last_run"`
+	CorePattern string          `json:"core_pattern"`
+	CoreUsesPid int32           `json:"core_uses_pid"`
 }
 
 func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -116,6 +118,7 @@ func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 		}
 		queuedOffset = builder.EndVector(queuedLength)
 	}
+	corePatternOffset := builder.CreateString(t.CorePattern)
 	TasksStart(builder)
 	TasksAddThreads(builder, threadsOffset)
 	TasksAddProcesses(builder, processesOffset)
@@ -139,6 +142,8 @@ func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	TasksAddQueued(builder, queuedOffset)
 	TasksAddSwitches(builder, t.Switches)
 	TasksAddLastRun(builder, t.LastRun)
+	TasksAddCorePattern(builder, corePatternOffset)
+	TasksAddCoreUsesPid(builder, t.CoreUsesPid)
 	return TasksEnd(builder)
 }
 
@@ -205,6 +210,8 @@ func (rcv *Tasks) UnPackTo(t *TasksT) {
 	}
 	t.Switches = rcv.Switches()
 	t.LastRun = rcv.LastRun()
+	t.CorePattern = string(rcv.CorePattern())
+	t.CoreUsesPid = rcv.CoreUsesPid()
 }
 
 func (rcv *Tasks) UnPack() *TasksT {
@@ -559,8 +566,28 @@ func (rcv *Tasks) MutateLastRun(n int32) bool {
 	return rcv._tab.MutateInt32Slot(50, n)
 }
 
+func (rcv *Tasks) CorePattern() []byte {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(52))
+	if o != 0 {
+		return rcv._tab.ByteVector(o + rcv._tab.Pos)
+	}
+	return nil
+}
+
+func (rcv *Tasks) CoreUsesPid() int32 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(54))
+	if o != 0 {
+		return rcv._tab.GetInt32(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Tasks) MutateCoreUsesPid(n int32) bool {
+	return rcv._tab.MutateInt32Slot(54, n)
+}
+
 func TasksStart(builder *flatbuffers.Builder) {
-	builder.StartObject(24)
+	builder.StartObject(26)
 }
 func TasksAddThreads(builder *flatbuffers.Builder, threads flatbuffers.UOffsetT) {
 	builder.PrependUOffsetTSlot(0, flatbuffers.UOffsetT(threads), 0)
@@ -648,6 +675,12 @@ func TasksAddSwitches(builder *flatbuffers.Builder, switches uint64) {
 }
 func TasksAddLastRun(builder *flatbuffers.Builder, lastRun int32) {
 	builder.PrependInt32Slot(23, lastRun, 0)
+}
+func TasksAddCorePattern(builder *flatbuffers.Builder, corePattern flatbuffers.UOffsetT) {
+	builder.PrependUOffsetTSlot(24, flatbuffers.UOffsetT(corePattern), 0)
+}
+func TasksAddCoreUsesPid(builder *flatbuffers.Builder, coreUsesPid int32) {
+	builder.PrependInt32Slot(25, coreUsesPid, 0)
 }
 func TasksEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

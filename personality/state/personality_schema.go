@@ -285,6 +285,8 @@ var PersonalitySchema = wire.Schema{
 			{Name: "signal_id", ID: 39, Base: wire.Uint64},
 			{Name: "parent_thread", ID: 40, Base: wire.Int32},
 			{Name: "may_trace", ID: 41, Base: wire.Int32},
+			{Name: "dumper", ID: 42, Base: wire.Int32},
+			{Name: "dump_signal", ID: 43, Base: wire.Object, Index: 31},
 		}},
 		{Name: "state.Question", Fields: []wire.Field{
 			{Name: "number", ID: 0, Base: wire.Uint64},
@@ -388,6 +390,7 @@ var PersonalitySchema = wire.Schema{
 			{Name: "lock_future", ID: 19, Base: wire.Bool},
 			{Name: "dumpable", ID: 20, Base: wire.Int32},
 			{Name: "peak", ID: 21, Base: wire.Uint64},
+			{Name: "dump_filter", ID: 22, Base: wire.Uint32},
 		}},
 		{Name: "state.Stop", Fields: []wire.Field{
 			{Name: "reason", ID: 0, Base: wire.Uint8},
@@ -483,6 +486,8 @@ var PersonalitySchema = wire.Schema{
 			{Name: "load_at", ID: 21, Base: wire.Int64, Deprecated: true},
 			{Name: "switches", ID: 22, Base: wire.Uint64},
 			{Name: "last_run", ID: 23, Base: wire.Int32},
+			{Name: "core_pattern", ID: 24, Base: wire.String},
+			{Name: "core_uses_pid", ID: 25, Base: wire.Int32},
 		}},
 		{Name: "state.Terminals", Fields: []wire.Field{
 			{Name: "ttys", ID: 0, Base: wire.Vector, Element: wire.Object, Index: 38},

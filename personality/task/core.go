@@ -58,6 +58,7 @@ type Core struct {
 
 	// Hostname and Domainname are uname(2)'s.
 	Hostname, Domainname string
+	CorePattern          CorePattern
 	// Missing counts the calls that do not exist, by number.
 	Missing map[int32]uint32
 
@@ -115,7 +116,7 @@ func New(cfg Config) *Core {
 		Config:   cfg,
 		Waits:    wait.NewTable(),
 		Missing:  map[int32]uint32{},
-		Hostname: "starling", Domainname: "(none)",
+		Hostname: "starling", Domainname: "(none)", CorePattern: CorePattern{Pattern: "core"},
 		pids:    map[int32]*pidEntry{},
 		futexes: map[futexKey]*futexQueue{},
 		rng:     rand.NewPCG(cfg.Seed[0], cfg.Seed[1]),

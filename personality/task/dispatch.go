@@ -306,6 +306,10 @@ func (k *Core) attend(t *Thread) {
 		case t.stirred():
 			t.become(t.letGo())
 		}
+	case Dumping:
+		if t.Proc.Dumper == 0 {
+			t.become(Exiting)
+		}
 	case Running, Starting:
 		if t.attention&AttendNow != 0 && !t.showsExit() {
 			t.become(Exiting)

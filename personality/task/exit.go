@@ -56,11 +56,14 @@ func ExitGroup(c *Call) Result {
 // exitThread takes a thread apart, in the order of Linux's do_exit.
 func (k *Core) exitThread(t *Thread) {
 	p := t.Proc
+	k.unblock(t)
+	t.stop = Stop{}
+	if k.waitsForDump(t) {
+		return
+	}
 	if p.Exiting {
 		t.ExitCode = p.ExitCode
 	}
-	k.unblock(t)
-	t.stop = Stop{}
 	if t.trace != nil && k.heldAtExit(t) {
 		return
 	}

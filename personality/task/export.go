@@ -17,6 +17,7 @@ func (k *Core) Export() (*state.TasksT, *state.MemoryT) {
 	t := &state.TasksT{
 		NextPid: k.lastPID, NextId: k.nextID, Now: k.Now(), Forks: k.forks, NextOrder: k.order,
 		Hostname: k.Hostname, Domainname: k.Domainname, Exited: k.exited, ExitStatus: k.exitStatus,
+		CorePattern: k.CorePattern.Pattern, CoreUsesPid: k.CorePattern.UsesPID,
 		FreeSlots: slices.Clone(k.freeSlots), Switches: k.switches,
 	}
 	if len(t.FreeSlots) == 0 {

@@ -81,9 +81,9 @@ func (k *Core) guarded(t *Thread, traced bool) {
 			t.become(Exiting)
 			return
 		}
-		k.killBySeccomp(t)
+		k.killBySeccomp(t, number, data)
 	default:
-		k.killBySeccomp(t)
+		k.killBySeccomp(t, number, data)
 	}
 }
 
@@ -101,9 +101,10 @@ func (k *Core) refusal(t *Thread, number int32, data uint32) signal.Info {
 }
 
 // killBySeccomp ends the process with SIGSYS. No handler sees it, nor a tracer.
-func (k *Core) killBySeccomp(t *Thread) {
+func (k *Core) killBySeccomp(t *Thread, number int32, data uint32) {
 	k.rollBack(t)
-	k.endProcess(t.Proc, int32(unix.SIGSYS), AttendNow)
+	i := k.refusal(t, number, data)
+	k.endBySignal(t, &i)
 	t.become(Exiting)
 }
 

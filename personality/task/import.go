@@ -27,6 +27,7 @@ func (k *Core) ImportCounters(t *state.TasksT) {
 // finds them. EINVAL when the state contradicts itself.
 func (k *Core) Import(t *state.TasksT, m *state.MemoryT, r *vfs.Restorer) unix.Errno {
 	k.Hostname, k.Domainname = t.Hostname, t.Domainname
+	k.CorePattern = CorePattern{t.CorePattern, t.CoreUsesPid}
 	k.exited, k.exitStatus = t.Exited, t.ExitStatus
 	k.switches = t.Switches
 	clear(k.Missing)

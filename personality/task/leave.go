@@ -174,7 +174,7 @@ func (k *Core) deliverDefault(t *Thread, i *signal.Info) bool {
 	if p == k.Init {
 		return true
 	}
-	k.endProcess(p, i.Signo&0x7f, AttendNow)
+	k.endBySignal(t, i)
 	t.become(Exiting)
 	return false
 }

@@ -154,6 +154,9 @@ func (k *Core) loadELF(t *Thread, x *vfs.Context, f *vfs.File, name string, argv
 	stackLimit := t.Proc.Limits[rlimitStack].Cur
 	randomize := k.Randomize && t.Proc.Persona&personaNoRandomize == 0
 	s := k.MM.New(stackLimit, randomize)
+	if t.MM != nil {
+		s.DumpFilter = t.MM.DumpFilter
+	}
 	p := &program{space: s}
 	if e := k.mapProgram(t, x, p, f, im, interpFile, interp, randomize, name, argv, envp, stackLimit); e != 0 {
 		s.Put()

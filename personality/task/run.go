@@ -23,10 +23,12 @@ const (
 	Exiting
 	// Dead: nothing is left but what wait(2) tells.
 	Dead
+	// Dumping: at its end; it waits until the core file of its process is written.
+	Dumping
 	runStates
 )
 
-var runNames = [runStates]string{"starting", "running", "calling", "waiting", "leaving", "stopped", "exiting", "dead"}
+var runNames = [runStates]string{"starting", "running", "calling", "waiting", "leaving", "stopped", "exiting", "dead", "dumping"}
 
 func (r RunState) String() string {
 	if r < runStates {
@@ -47,8 +49,9 @@ var transitions = [runStates][]struct {
 	Waiting:  {{Calling, "what it waited for may have happened"}, {Leaving, "a signal ends the call"}, {Exiting, "its process ends"}},
 	Leaving:  {{Running, "nothing is pending"}, {Stopped, "group stop, or held by a tracer"}, {Exiting, "fatal signal"}},
 	Stopped:  {{Leaving, "continued"}, {Calling, "the tracer lets the call begin or go on"}, {Exiting, "killed"}},
-	Exiting:  {{Dead, "everything is given up"}, {Stopped, "held by a tracer at its exit"}},
+	Exiting:  {{Dead, "everything is given up"}, {Stopped, "held by a tracer at its exit"}, {Dumping, "a core file is to be written, and others are not here yet"}},
 	Dead:     {},
+	Dumping:  {{Exiting, "the core file is written"}},
 }
 
 // allowed has the transitions as bits.

@@ -105,7 +105,7 @@ func (t *Thread) TID() int32 { return t.Tid }
 func (t *Thread) Leader() bool { return t.Tid == t.Proc.Pid }
 
 // Alive reports whether the thread can still run.
-func (t *Thread) Alive() bool { return t.Run != Dead && t.Run != Exiting }
+func (t *Thread) Alive() bool { return t.Run != Dead && t.Run != Exiting && t.Run != Dumping }
 
 // Blocked is the signal mask.
 func (t *Thread) Blocked() signal.Set { return signal.Set(t.Mask) }

@@ -40,7 +40,7 @@ func (k *Core) GetRegset(t *Thread, set *isa.Regset, b []byte) int {
 	} else {
 		k.syncSelectors(t)
 	}
-	set.Get(&k.CPU, t.frame, t.trace.ForcedStep, b)
+	set.Get(&k.CPU, t.frame, t.trace != nil && t.trace.ForcedStep, b)
 	return set.Size(&k.CPU)
 }
 

@@ -29,6 +29,7 @@ func threadRows() []*entry {
 		{name: "exe", mode: unix.S_IFLNK | 0777, place: placeExe, private: true},
 		file("mounts", showMounts),
 		file("mountinfo", showMountinfo),
+		{name: "coredump_filter", mode: unix.S_IFREG | 0644, show: showDumpFilter, store: storeDumpFilter},
 		{name: "io", mode: unix.S_IFREG | 0400, show: showIO, private: true},
 		file("schedstat", showSchedstat),
 		file("cgroup", func(*request) ([]byte, unix.Errno) { return []byte("0::/\n"), 0 }),

@@ -44,10 +44,13 @@ func (s *source) System() procfs.System {
 	return procfs.System{Uptime: 12345678901, Boot: 1e18, User: 2e9, Sys: 1e9, Running: 1, Threads: 3, LastPID: 9,
 		Load: [3]uint64{2048 + 1024, 512, 0}, Total: 40000, Free: 30000, Reserved: 1000, Hostname: "nest", PIDMax: 32768}
 }
-func (s *source) SetComm(tid int32, name string)   { s.tasks[tid].Comm = name }
-func (s *source) SetOOMAdjust(pid int32, v int32)  { s.tasks[pid].OOMAdjust = v }
-func (s *source) SetName(domain bool, name string) { s.name = name }
-func (s *source) Random(p []byte)                  {}
+func (s *source) SetComm(tid int32, name string)    { s.tasks[tid].Comm = name }
+func (s *source) SetCorePattern(p string) bool      { s.name = p; return p[0] != '|' }
+func (s *source) SetCoreUsesPID(v int32)            { s.name = fmt.Sprint(v) }
+func (s *source) SetDumpFilter(pid int32, v uint32) { s.tasks[pid].Memory.DumpFilter = v }
+func (s *source) SetOOMAdjust(pid int32, v int32)   { s.tasks[pid].OOMAdjust = v }
+func (s *source) SetName(domain bool, name string)  { s.name = name }
+func (s *source) Random(p []byte)                   {}
 
 // memory is bytes from address 0x1000 on.
 type memory []byte

@@ -28,6 +28,12 @@ type Source interface {
 	SetOOMAdjust(pid int32, v int32)
 	// SetName sets the host name, or the NIS domain name.
 	SetName(domain bool, name string)
+	// SetCorePattern sets how core files are named; false: not supported.
+	SetCorePattern(pattern string) bool
+	// SetCoreUsesPID: their names end with the process's number.
+	SetCoreUsesPID(v int32)
+	// SetDumpFilter sets what core files of a process have.
+	SetDumpFilter(pid int32, filter uint32)
 	// Random fills p from the seed.
 	Random(p []byte)
 }
@@ -87,6 +93,7 @@ type Memory struct {
 	EnvStart, EnvEnd          uint64
 	Auxv                      []uint64
 	Exe                       *vfs.File
+	DumpFilter                uint32         // coredump_filter
 	User                      usermem.Memory // with the rights of the program
 	Forced                    usermem.Memory // past the protection, as ptrace(2) does
 	Regions                   func() []Region
@@ -117,6 +124,8 @@ type System struct {
 	Shmem, Anonymous     uint64
 	OpenFiles, Inodes    uint64
 	Hostname, Domainname string
+	CorePattern          string
+	CoreUsesPID          int32
 	CommandLine          string
 	Release, Version     string // of Linux, as uname(2) tells
 	Processor            string // text of cpuinfo

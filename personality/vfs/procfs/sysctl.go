@@ -42,7 +42,9 @@ var sysctl = []*entry{
 			return fmt.Appendf(nil, "%d\n", r.fs.source.System().LastPID), 0
 		}),
 		value("cap_last_cap", unix.CAP_LAST_CAP), value("ngroups_max", 65536), value("randomize_va_space", 2),
-		constant("core_pattern", "core\n"), value("core_uses_pid", 0), value("dmesg_restrict", 1), value("kptr_restrict", 1),
+		&entry{name: "core_pattern", mode: unix.S_IFREG | 0644, show: showCorePattern, store: storeCorePattern},
+		&entry{name: "core_uses_pid", mode: unix.S_IFREG | 0644, show: showCoreUsesPID, store: storeCoreUsesPID},
+		value("dmesg_restrict", 1), value("kptr_restrict", 1),
 		value("overflowuid", 65534), value("overflowgid", 65534), value("panic", 0), value("perf_event_paranoid", 2),
 		value("sched_rr_timeslice_ms", 100), value("sched_rt_period_us", 1_000_000), value("sched_rt_runtime_us", 950_000),
 		value("sysrq", 0), value("tainted", 0), value("unprivileged_bpf_disabled", 2), value("unprivileged_userns_clone", 0),
