@@ -286,7 +286,7 @@ var PersonalitySchema = wire.Schema{
 			{Name: "parent_thread", ID: 40, Base: wire.Int32},
 			{Name: "may_trace", ID: 41, Base: wire.Int32},
 			{Name: "dumper", ID: 42, Base: wire.Int32},
-			{Name: "dump_signal", ID: 43, Base: wire.Object, Index: 31},
+			{Name: "dump_signal", ID: 43, Base: wire.Object, Index: 32},
 		}},
 		{Name: "state.Question", Fields: []wire.Field{
 			{Name: "number", ID: 0, Base: wire.Uint64},
