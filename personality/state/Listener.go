@@ -11,6 +11,7 @@ type ListenerT struct {
 	WaitId    uint64       `json:"wait_id"`
 	Next      uint64       `json:"next"`
 	Questions []*QuestionT `json:"questions"`
+	Requests  uint32       `json:"requests"`
 }
 
 func (t *ListenerT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -35,6 +36,7 @@ func (t *ListenerT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	ListenerAddWaitId(builder, t.WaitId)
 	ListenerAddNext(builder, t.Next)
 	ListenerAddQuestions(builder, questionsOffset)
+	ListenerAddRequests(builder, t.Requests)
 	return ListenerEnd(builder)
 }
 
@@ -49,6 +51,7 @@ func (rcv *Listener) UnPackTo(t *ListenerT) {
 		rcv.Questions(&x, j)
 		t.Questions[j] = x.UnPack()
 	}
+	t.Requests = rcv.Requests()
 }
 
 func (rcv *Listener) UnPack() *ListenerT {
@@ -143,8 +146,20 @@ func (rcv *Listener) QuestionsLength() int {
 	return 0
 }
 
+func (rcv *Listener) Requests() uint32 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(12))
+	if o != 0 {
+		return rcv._tab.GetUint32(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Listener) MutateRequests(n uint32) bool {
+	return rcv._tab.MutateUint32Slot(12, n)
+}
+
 func ListenerStart(builder *flatbuffers.Builder) {
-	builder.StartObject(4)
+	builder.StartObject(5)
 }
 func ListenerAddId(builder *flatbuffers.Builder, id uint64) {
 	builder.PrependUint64Slot(0, id, 0)
@@ -160,6 +175,9 @@ func ListenerAddQuestions(builder *flatbuffers.Builder, questions flatbuffers.UO
 }
 func ListenerStartQuestionsVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
 	return builder.StartVector(4, numElems, 4)
+}
+func ListenerAddRequests(builder *flatbuffers.Builder, requests uint32) {
+	builder.PrependUint32Slot(4, requests, 0)
 }
 func ListenerEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -176,6 +176,7 @@ var PersonalitySchema = wire.Schema{
 			{Name: "wait_id", ID: 1, Base: wire.Uint64},
 			{Name: "next", ID: 2, Base: wire.Uint64},
 			{Name: "questions", ID: 3, Base: wire.Vector, Element: wire.Object, Index: 28},
+			{Name: "requests", ID: 4, Base: wire.Uint32},
 		}},
 		{Name: "state.LockWait", Fields: []wire.Field{
 			{Name: "thread", ID: 0, Base: wire.Uint32},

@@ -8,6 +8,7 @@ import (
 	"starling/personality/seccomp"
 	"starling/personality/task"
 	"starling/personality/usermem"
+	"starling/personality/vfs"
 )
 
 // filterInstruction is the size of struct sock_filter, filterProgram that of struct sock_fprog.
@@ -39,7 +40,7 @@ func doSeccomp(c *task.Call, op uint32, flags, args uint64) task.Result {
 		if e != 0 {
 			return fail(e)
 		}
-		if !seccomp.Available(a) || !offered(a) {
+		if !seccomp.Available(a) {
 			return fail(unix.EOPNOTSUPP)
 		}
 		return 0
@@ -48,41 +49,59 @@ func doSeccomp(c *task.Call, op uint32, flags, args uint64) task.Result {
 			return fail(unix.EINVAL)
 		}
 		var b [6]byte
-		binary.LittleEndian.PutUint16(b[0:], notifSize)
-		binary.LittleEndian.PutUint16(b[2:], notifAnswerSize)
+		binary.LittleEndian.PutUint16(b[0:], task.NoticeSize)
+		binary.LittleEndian.PutUint16(b[2:], task.NoticeAnswerSize)
 		binary.LittleEndian.PutUint16(b[4:], seccomp.DataSize)
 		return put(c, args, b[:])
 	}
 	return fail(unix.EINVAL)
 }
 
-// Sizes of struct seccomp_notif and seccomp_notif_resp.
-const (
-	notifSize       = 80
-	notifAnswerSize = 24
-)
-
-// offered reports whether an action works here.
-func offered(a uint32) bool { return a != seccomp.UserNotify }
-
 // filterFlags are the flags of SECCOMP_SET_MODE_FILTER that are known here. Speculation
 // is not mitigated, so that there is nothing to allow.
 const filterFlags = unix.SECCOMP_FILTER_FLAG_TSYNC | unix.SECCOMP_FILTER_FLAG_LOG |
-	unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW | unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH
+	unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW | unix.SECCOMP_FILTER_FLAG_NEW_LISTENER |
+	unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH | waitKillable
+
+// waitKillable is SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV.
+const waitKillable = 1 << 5
 
 func setFilter(c *task.Call, flags, args uint64) task.Result {
-	if flags&^filterFlags != 0 {
+	sync, listen := flags&unix.SECCOMP_FILTER_FLAG_TSYNC != 0, flags&unix.SECCOMP_FILTER_FLAG_NEW_LISTENER != 0
+	plain := flags&unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH != 0
+	// With both, a result could be a descriptor or a thread.
+	if flags&^filterFlags != 0 || sync && listen && !plain || flags&waitKillable != 0 && !listen {
 		return fail(unix.EINVAL)
 	}
 	p, e := readFilter(c, args)
 	if e != 0 {
 		return fail(e)
 	}
-	other, e := c.K.AddFilter(c.T, p, flags&unix.SECCOMP_FILTER_FLAG_LOG != 0, false, flags&unix.SECCOMP_FILTER_FLAG_TSYNC != 0, 0)
-	if other != 0 && flags&unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH == 0 {
-		return task.Result(other)
+	x := fileContext(c)
+	var f *vfs.File
+	listener := uint64(0)
+	if listen {
+		if !x.CanAlloc(1) {
+			return fail(unix.EMFILE)
+		}
+		if f, e = c.K.NewListener(c.T); e != 0 {
+			return fail(e)
+		}
+		listener = f.Key0
 	}
-	return fail(e)
+	other, e := c.K.AddFilter(c.T, p, flags&unix.SECCOMP_FILTER_FLAG_LOG != 0, flags&waitKillable != 0, sync, listener)
+	if e != 0 && f != nil {
+		c.K.VFS.Put(f)
+	}
+	switch {
+	case other != 0 && !plain:
+		return task.Result(other)
+	case e != 0:
+		return fail(e)
+	case f != nil:
+		return install(x, f, 0, true)
+	}
+	return 0
 }
 
 // readFilter reads and checks a program. EACCES without no_new_privs or CAP_SYS_ADMIN.

@@ -95,6 +95,7 @@ type Core struct {
 	pending     []userQueue // queued signals by user, for RLIMIT_SIGPENDING
 
 	traceRank uint64 // counts threads that came to be traced
+	listeners map[uint64]*listener
 
 	exited     bool
 	exitStatus int32
@@ -118,7 +119,7 @@ func New(cfg Config) *Core {
 		Missing:  map[int32]uint32{},
 		Hostname: "starling", Domainname: "(none)", CorePattern: CorePattern{Pattern: "core"},
 		pids:    map[int32]*pidEntry{},
-		futexes: map[futexKey]*futexQueue{},
+		futexes: map[futexKey]*futexQueue{}, listeners: map[uint64]*listener{},
 		rng:     rand.NewPCG(cfg.Seed[0], cfg.Seed[1]),
 		slots:   make([]*Thread, cfg.FrameSlots),
 		scratch: make([]byte, isa.MaximumSignalFrame),
@@ -129,6 +130,7 @@ func New(cfg Config) *Core {
 	k.Clock = clock.New(cfg.WallTime, (*timers)(k))
 	k.VFS = vfs.New(k, k.Waits)
 	k.VFS.RegisterKind(vfs.KindPidFD, pidKind{k})
+	k.VFS.RegisterKind(vfs.KindListener, listenerKind{k})
 	k.MM = &mm.Manager{Transport: cfg.Transport, Pager: cfg.Pager, VFS: k.VFS, Random: k.random, NewID: k.NewID}
 	return k
 }

@@ -141,7 +141,7 @@ func (k *Core) called(t *Thread, r Result) {
 		if t.Deadline != 0 {
 			k.Clock.Set(&t.timer, t.Deadline)
 		}
-		if t.interruptible() {
+		if k.interruptible(t) {
 			k.interrupt(t)
 		}
 	default:
@@ -164,6 +164,10 @@ func (k *Core) setResult(t *Thread, r Result) {
 
 // again runs a blocked call's handler once more.
 func (k *Core) again(t *Thread) {
+	if t.guard.asked != 0 {
+		k.answered(t)
+		return
+	}
 	c := &t.call
 	k.unblock(t)
 	c.Again, c.TimedOut = true, t.timedOut
@@ -195,12 +199,15 @@ func (k *Core) unblock(t *Thread) {
 	if t.futex.queued() || t.futexList != nil {
 		k.futexForget(t)
 	}
+	if t.guard.asked != 0 {
+		k.withdraw(t)
+	}
 }
 
 // interruptible reports whether the blocked call has to end now. The parent in a
 // vfork(2) waits for its child whatever comes, short of its end, and execve(2) for other threads.
-func (t *Thread) interruptible() bool {
-	if t.VforkChild != 0 || t.Proc.Execing == t.Tid {
+func (k *Core) interruptible(t *Thread) bool {
+	if t.VforkChild != 0 || t.Proc.Execing == t.Tid || t.guard.asked != 0 && k.mustAnswer(t) {
 		return t.attention&AttendExit != 0
 	}
 	return t.attention&(AttendSignals|AttendStop|AttendExit|AttendTrap) != 0
@@ -290,7 +297,7 @@ func (k *Core) attend(t *Thread) {
 	case Waiting:
 		if t.woken || t.timedOut {
 			k.again(t)
-		} else if t.interruptible() {
+		} else if k.interruptible(t) {
 			k.interrupt(t)
 		}
 	case Stopped:

@@ -102,6 +102,9 @@ func (k *Core) exitThread(t *Thread) {
 	p.Involuntary += t.Involuntary
 	p.Uid = t.Cred.UID
 	p.threads = remove(p.threads, t)
+	if !t.Leader() {
+		k.leaveFilters(t)
+	}
 	k.releaseTracees(t)
 	if !k.lingers(t) && !t.Leader() {
 		// Nobody waits for it: gone.
@@ -284,6 +287,7 @@ func (k *Core) reap(p *Process) {
 	k.leaveGroup(p)
 	k.leaveSession(p)
 	k.processes = remove(k.processes, p)
+	k.leaveFilters(p.leader)
 	if e := k.pids[p.Pid]; e != nil {
 		e.process, e.thread = nil, nil
 		k.settlePID(p.Pid)

@@ -13,6 +13,9 @@ import (
 type Guard struct {
 	Mode   byte // seccomp.Disabled, Strict or Filtered
 	Filter *seccomp.Filter
+	// asked is the listener that was asked about the call at hand, 0: none; question the
+	// number of the question.
+	asked, question uint64
 }
 
 // Guard is the seccomp state of a thread.
@@ -49,7 +52,7 @@ func (k *Core) guarded(t *Thread, traced bool) {
 	var args [6]uint64
 	isa.Arguments(t.frame, &args)
 	d.Describe(number, isa.AuditArch, isa.IP(t.frame), &args)
-	result, _ := g.Filter.Evaluate(&d)
+	result, by := g.Filter.Evaluate(&d)
 	data := result & seccomp.DataMask
 	switch seccomp.Action(result) {
 	case seccomp.Allow, seccomp.Log:
@@ -73,8 +76,7 @@ func (k *Core) guarded(t *Thread, traced bool) {
 		}
 		k.holdForEvent(t, Calling)
 	case seccomp.UserNotify:
-		k.noResultYet(t) // nobody listens
-		t.become(Leaving)
+		k.ask(t, by, number, &args)
 	case seccomp.KillThread:
 		if len(t.Proc.threads) > 1 {
 			t.ExitCode = int32(unix.SIGSYS)

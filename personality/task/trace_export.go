@@ -23,7 +23,7 @@ func (k *Core) ExportTracing() *state.TracingT {
 		if u.guard.Mode == seccomp.Disabled || u.Run == Dead {
 			return
 		}
-		g := &state.GuardT{Tid: u.Tid, Mode: u.guard.Mode}
+		g := &state.GuardT{Tid: u.Tid, Mode: u.guard.Mode, Asked: u.guard.asked, Question: u.guard.question}
 		for f := u.guard.Filter; f != nil; f = f.Previous {
 			filters[f.ID] = f
 		}
@@ -35,6 +35,7 @@ func (k *Core) ExportTracing() *state.TracingT {
 	for _, f := range filters {
 		t.Filters = append(t.Filters, f.Export())
 	}
+	t.Listeners = k.exportListeners()
 	slices.SortFunc(t.Tracees, func(a, b *state.TraceeT) int { return cmp.Compare(a.Rank, b.Rank) })
 	slices.SortFunc(t.Guards, func(a, b *state.GuardT) int { return cmp.Compare(a.Tid, b.Tid) })
 	slices.SortFunc(t.Filters, func(a, b *state.FilterT) int { return cmp.Compare(a.Id, b.Id) })
@@ -91,7 +92,10 @@ func (k *Core) ImportTracing(t *state.TracingT) unix.Errno {
 		if u == nil || x.Mode > seccomp.Filtered || (x.Mode == seccomp.Filtered) != (f != nil) {
 			return unix.EINVAL
 		}
-		u.guard = Guard{Mode: x.Mode, Filter: f}
+		u.guard = Guard{Mode: x.Mode, Filter: f, asked: x.Asked, question: x.Question}
+	}
+	if e := k.importListeners(t.Listeners); e != 0 {
+		return e
 	}
 	for _, x := range t.Tracees {
 		u, by := k.Thread(x.Tid), k.Thread(x.Tracer)

@@ -62,6 +62,7 @@ const (
 	KindSignalFD        // Key0: the mask
 	KindEpoll           // Key0: object
 	KindPidFD           // Key0: the core's
+	KindListener        // Key0: the core's
 	// KindOther is the first number free for others.
 	KindOther = 64
 )

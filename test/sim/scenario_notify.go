@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"golang.org/x/sys/unix"
+
+	kernel "starling/ipc/sim"
+)
+
+// Requests of a listener (seccomp_unotify(2)).
+const (
+	notifReceive = 0xc0502100
+	notifSend    = 0xc0182101
+	notifValid   = 0x40082102
+	notifAddFile = 0x40182103
+)
+
+// listen forks a child whose getppid is asked about, and returns it with the listener.
+func listen(p *kernel.Prog, child kernel.Program) (pid int64, fd uint64) {
+	fd = uint64(ok(p, "listener", filter(p, unix.SYS_GETPPID, unix.SECCOMP_RET_USER_NOTIF, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)))
+	return p.Fork(func(p *kernel.Prog) {
+		p.Syscall(unix.SYS_CLOSE, fd)
+		child(p)
+	}), fd
+}
+
+// receive fetches a question and returns its number.
+func receive(p *kernel.Prog, fd uint64, tid int64) (number uint64) {
+	p.Scratch(func() {
+		at := p.Alloc(80)
+		p.Set(at, make([]byte, 80))
+		want(p, "receive", p.Syscall(unix.SYS_IOCTL, fd, notifReceive, at), 0)
+		number = p.Load64(at)
+		want(p, "who", int64(p.Load32(at+8)), tid)
+		want(p, "call", int64(p.Load32(at+16)), unix.SYS_GETPPID)
+		want(p, "argument", int64(p.Load64(at+40)), 77)
+	})
+	return number
+}
+
+func answer(p *kernel.Prog, fd, number uint64, value, failure int64, flags uint32) (r int64) {
+	p.Scratch(func() {
+		at := p.Alloc(24)
+		p.Store64(at, number)
+		p.Store64(at+8, uint64(value))
+		p.Store32(at+16, uint32(failure))
+		p.Store32(at+20, flags)
+		r = p.Syscall(unix.SYS_IOCTL, fd, notifSend, at)
+	})
+	return r
+}
+
+var notifyScenarios = []Scenario{
+	{Name: "a listener answers calls", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			me := getpid(p)
+			child, fd := listen(p, func(p *kernel.Prog) {
+				want(p, "value", p.Syscall(unix.SYS_GETPPID, 0, 77), 1234)
+				want(p, "error", p.Syscall(unix.SYS_GETPPID, 0, 77), fails(unix.EDOM))
+				want(p, "the call itself", p.Syscall(unix.SYS_GETPPID, 0, 77), me)
+				text, _ := read(p, 50, 3)
+				check(p, "file of the listener: "+text, text == "abc")
+			})
+			n := receive(p, fd, child)
+			at := p.Alloc(8)
+			p.Store64(at, n)
+			want(p, "valid", p.Syscall(unix.SYS_IOCTL, fd, notifValid, at), 0)
+			want(p, "continue and a value", answer(p, fd, n, 1, 0, 1), fails(unix.EINVAL))
+			want(p, "unknown flag", answer(p, fd, n, 1, 0, 2), fails(unix.EINVAL))
+			want(p, "unknown number", answer(p, fd, n+1, 1, 0, 0), fails(unix.ENOENT))
+			want(p, "answer", answer(p, fd, n, 1234, 0, 0), 0)
+			want(p, "twice", answer(p, fd, n, 1234, 0, 0), fails(unix.ENOENT))
+			want(p, "not valid", p.Syscall(unix.SYS_IOCTL, fd, notifValid, at), fails(unix.ENOENT))
+			want(p, "answer", answer(p, fd, receive(p, fd, child), 0, fails(unix.EDOM), 0), 0)
+
+			r, w := pipe(p, 0)
+			write(p, w, "abc")
+			n = receive(p, fd, child)
+			add := p.Alloc(24)
+			p.Store64(add, n)
+			p.Store32(add+8, unix.SECCOMP_ADDFD_FLAG_SETFD)
+			p.Store32(add+12, uint32(r))
+			p.Store32(add+16, 50)
+			want(p, "add a file", p.Syscall(unix.SYS_IOCTL, fd, notifAddFile, add), 50)
+			want(p, "continue", answer(p, fd, n, 0, 0, unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE), 0)
+			_, status := wait(p, child, 0)
+			want(p, "status", int64(status), 0)
+
+			want(p, "a second listener", filter(p, unix.SYS_GETPPID, unix.SECCOMP_RET_USER_NOTIF, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER), fails(unix.EBUSY))
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "questions end with their thread, listeners with a refusal", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			child, fd := listen(p, func(p *kernel.Prog) { p.Syscall(unix.SYS_GETPPID, 0, 77) })
+			_, ev := poll(p, fd, unix.POLLIN|unix.POLLOUT, -1)
+			want(p, "asked", int64(ev), unix.POLLIN)
+			n := receive(p, fd, child)
+			_, ev = poll(p, fd, unix.POLLIN|unix.POLLOUT, -1)
+			want(p, "fetched", int64(ev), unix.POLLOUT)
+			kill(p, child, unix.SIGKILL)
+			wait(p, child, 0)
+			want(p, "nobody asks any more", answer(p, fd, n, 0, 0, 0), fails(unix.ENOENT))
+
+			child = p.Fork(func(p *kernel.Prog) {
+				p.Syscall(unix.SYS_CLOSE, fd)
+				p.Sigaction(int(unix.SIGUSR1), p.Handler(func(*kernel.Prog, int, uint64, uint64) {}), 0, 0)
+				want(p, "interrupted", p.Syscall(unix.SYS_GETPPID, 0, 77), fails(unix.EINTR))
+				want(p, "closed", p.Syscall(unix.SYS_GETPPID, 0, 77), fails(unix.ENOSYS))
+				want(p, "none", p.Syscall(unix.SYS_GETPPID, 0, 77), fails(unix.ENOSYS))
+			})
+			receive(p, fd, child)
+			kill(p, child, unix.SIGUSR1)
+			receive(p, fd, child)
+			p.Syscall(unix.SYS_CLOSE, fd)
+			_, status := wait(p, child, 0)
+			want(p, "status", int64(status), 0)
+			p.Print(1, "done\n")
+		}},
+}
