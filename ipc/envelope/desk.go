@@ -10,7 +10,7 @@ const sessions = 8
 type Desk struct {
 	last     uint32 // the session opened last
 	clock    uint64
-	carried  int // sessions whose answer carried a capability
+	carried  int      // sessions whose answer carried a capability
 	recent   *session // the one found last
 	sessions [sessions]session
 	// open is the call being executed: whose answer Close seals.

@@ -5,23 +5,16 @@ type Injector struct {
 	rules  Plan
 	struck []bool
 	counts []uint64 // by Place.number
-	armed  bool
 }
 
-// New makes an injector for a plan. It is not armed.
+// New makes an injector for a plan.
 func New(plan Plan) *Injector {
 	return &Injector{rules: plan, struck: make([]bool, len(plan)), counts: make([]uint64, len(Places))}
 }
 
-// Arm makes the injector count and strike, or leave everything alone.
-func (in *Injector) Arm(on bool) { in.armed = on }
-
-// Armed reports whether it does.
-func (in *Injector) Armed() bool { return in.armed }
-
 // Next counts one message of a place, which may be nil, and returns the rule that strikes it, nil for none.
 func (in *Injector) Next(p *Place) *Rule {
-	if p == nil || !in.armed {
+	if p == nil {
 		return nil
 	}
 	n := in.counts[p.number]

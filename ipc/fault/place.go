@@ -79,10 +79,8 @@ var Places = func() []*Place {
 		}
 		return m
 	}
-	linuxOps := set(pagerOps...)
-	for _, admin := range []string{"space-adopt", "window-map", "release", "kernel-grant"} {
-		delete(linuxOps, admin)
-	}
+	linuxOps := set("info", "space-create", "space-fork", "space-destroy", "map", "unmap", "protect", "discard", "populate", "resolve",
+		"object-create", "object-adopt", "object-resize", "object-destroy", "object-populate", "object-discard")
 	call("linux>pager", pagerOps, linuxOps, append(slices.Clone(callKinds), CrashBefore, CrashAfter))
 	call("linux>console", consoleOps, set("status", "write", "read"), crashKinds)
 	call("root>linux", superviseOps, set("state"), callKinds)

@@ -175,6 +175,10 @@ func faultCode(access ipc.Access, present bool) uint64 {
 // left is what a coroutine panics with when its thread is gone.
 type left struct{}
 
+// deepest is how many functions of a thread are interrupted by each other at most. A program whose registers
+// were damaged may go on interrupting itself for ever; what it never comes back to is let go.
+const deepest = 256
+
 // begin starts the function of a slot as a new activation. Only a handler has
 // something below it that goes on later.
 func (t *Thread) begin(im *Image, n uint32, ip uint64) *activation {
@@ -185,6 +189,9 @@ func (t *Thread) begin(im *Image, n uint32, ip uint64) *activation {
 		fallthrough
 	case roleEntry:
 		t.abandon()
+	}
+	if len(t.activations) == deepest {
+		t.pop(t.activations[0])
 	}
 	a := &activation{t: t, base: ip, slot: n}
 	a.p = Prog{t: t, a: a, image: im}
@@ -231,5 +238,14 @@ func (t *Thread) abandon() {
 		a := t.activations[i]
 		t.activations = t.activations[:i]
 		a.stop()
+	}
+}
+
+// Close ends every program of a machine that is not needed any more: each is a coroutine.
+func (k *Kernel) Close() {
+	for _, t := range k.threads {
+		if t != nil {
+			t.abandon()
+		}
 	}
 }

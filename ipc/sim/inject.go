@@ -30,7 +30,8 @@ type lab struct {
 	*fault.Injector
 	k          *Kernel
 	hooks      Hooks
-	protected  map[*Thread]bool // programs whose traps are left alone
+	traps      bool             // traps and their answers are struck
+	protected  map[*Thread]bool // but not those of these programs
 	previous   map[string][]byte
 	violations []string
 }
@@ -46,6 +47,16 @@ func (p *Prog) Protect() {
 		l.protected[p.t] = true
 	}
 }
+
+// Strike says whether traps are struck from now on. What servers say to each other always is.
+func (p *Prog) Strike(on bool) {
+	if l := p.t.k.lab; l != nil {
+		l.traps = on
+	}
+}
+
+// spares reports whether the injector leaves a thread's traps alone.
+func (l *lab) spares(t *Thread) bool { return !l.traps || t.server != nil || l.protected[t] }
 
 // Violations is what the kernel accepted and should not have.
 func (k *Kernel) Violations() []string {
@@ -75,7 +86,7 @@ func (l *lab) event(tr *Transport, ep *endpoint, ev *ipc.Event) bool {
 		return false
 	}
 	t := k.threads[ev.Token.Thread]
-	if t.server != nil || l.protected[t] {
+	if l.spares(t) {
 		return false
 	}
 	r := l.Next(fault.Find(message, eventNames[ev.Kind]))
@@ -165,7 +176,7 @@ func (l *lab) reply(tr *Transport, r ipc.Reply) (done bool, err error) {
 		return false, nil
 	}
 	t := l.k.threads[r.Token.Thread]
-	if t.server != nil || l.protected[t] {
+	if l.spares(t) {
 		return false, nil
 	}
 	message := "reply"
@@ -257,8 +268,10 @@ func (l *lab) scribble(tr *Transport, t *Thread, r ipc.Reply, arg uint64) error 
 	}
 	*f = hostile
 	err := tr.replyOnce(r)
-	if err != nil || t.state == ready || t.state == dead || t.state == waiting {
+	if err != nil || t.state == ready || t.state == dead || t.state == waiting || r.Action == ipc.ActionForward {
+		event := f.Event
 		*f = before
+		f.Event = event
 		return err
 	}
 	// The kernel has written the next event to the frame: only what it does not write goes back.

@@ -55,8 +55,8 @@ func (l *lab) call(tr *Transport, ep *endpoint, badge uint64) (int, ipc.Handle, 
 		}
 	}
 	n, got, err := tr.exchange(ep, badge)
-	if err != nil || op == "" {
-		return n, got, err
+	if err != nil {
+		return 0, 0, err
 	}
 	return l.answer(tr, ep, wire, op, n, got)
 }

@@ -65,6 +65,9 @@ func (k *Core) arrived(ev *ipc.Event) *Thread {
 	if t == nil || t.token.Thread != ev.Token.Thread || t.token.Generation != ev.Token.Generation || t.Run != Running {
 		return nil
 	}
+	if s := ev.Token.Sequence; s <= t.token.Sequence || s != t.frame.Event.Sequence {
+		return nil // one that was handled before, here or by the pager: it would happen twice
+	}
 	t.token = ev.Token
 	user := t.OldUserTime + t.frame.Event.UserTime
 	if k.lastRun == t {
@@ -318,7 +321,7 @@ func (k *Core) attend(t *Thread) {
 			t.become(Exiting)
 		}
 	case Running, Starting:
-		if t.attention&AttendNow != 0 && !t.showsExit() {
+		if t.attention&AttendNow != 0 && !t.showsExit() || t.attention&AttendExit != 0 && t.timedOut {
 			t.become(Exiting)
 		}
 	}
@@ -355,6 +358,7 @@ func (k *Core) report(t *Thread) {
 	mask := t.changed
 	t.changed = 0
 	k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResumeReport, Mask: mask})
+	k.expectReport(t)
 }
 
 // notice makes a thread look at its attention: a blocked call is interrupted, a running

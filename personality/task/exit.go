@@ -35,7 +35,20 @@ func (k *Core) endThread(t *Thread, how Attention) {
 		return
 	}
 	k.notice(t)
+	k.expectReport(t)
 }
+
+// expectReport sets a limit to how long a thread that is to end may run.
+func (k *Core) expectReport(t *Thread) {
+	if t.Run == Running && t.attention&AttendExit != 0 && t.attention&AttendNow == 0 {
+		t.Deadline = k.Now() + reportWithin
+		k.Clock.Set(&t.timer, t.Deadline)
+	}
+}
+
+// reportWithin is how long a thread that was recalled to end may take to report, in ns. Recalls are answered
+// at once; one that is not means that an event of the thread got lost, and nothing else will come from it.
+const reportWithin = 1e9
 
 // ExitThread is exit(2): the calling thread ends.
 func ExitThread(c *Call) Result {

@@ -212,7 +212,7 @@ func (im *importer) waits(list []*state.ThreadT) {
 		for _, p := range x.Futexes {
 			im.futexPlace(t, p, len(x.Futexes))
 		}
-		if t.Run == Waiting && t.Deadline != 0 {
+		if t.Deadline != 0 && (t.Run == Waiting || t.Run == Running) {
 			im.k.Clock.Set(&t.timer, t.Deadline)
 		}
 	}

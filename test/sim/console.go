@@ -15,6 +15,7 @@ type Console struct {
 	channels [console.Channels]channel
 	rows     uint16
 	columns  uint16
+	again    console.Repeat
 }
 
 type channel struct {
@@ -75,13 +76,29 @@ func (c *Console) Room(ch console.Channel, n int) {
 func (c *Console) Output(ch console.Channel) string { return string(c.channels[ch].out) }
 
 func (c *Console) tell(bits uint64) {
-	if c.notify != 0 {
+	if c.notify != 0 && bits != 0 {
 		c.tr.Notify(c.notify, bits)
+		c.tr.TimerSet(c.self, c.again.Told(bits, c.tr.Now()))
+	}
+}
+
+// restart is a new instance of the server: what clients wait to hear of is forgotten, so they are told.
+func (c *Console) restart() {
+	for i := range c.channels {
+		t := &c.channels[i]
+		t.wantsInput, t.wantsSpace = true, false
+		if len(t.in) > 0 {
+			t.wantsInput = false
+			c.tell(console.InputBit(console.Channel(i)))
+		}
 	}
 }
 
 // Handle answers one request.
 func (c *Console) Handle(ev *ipc.Event) {
+	if ev.Kind == ipc.EventTimer {
+		c.tell(c.again.Due(ev.Time))
+	}
 	if ev.Kind != ipc.EventMessage {
 		return
 	}
@@ -93,6 +110,7 @@ func (c *Console) Handle(ev *ipc.Event) {
 	s := console.State{Status: status, Space: console.MaxData}
 	n := 0
 	if status == console.OK {
+		c.again.Heard(m.Channel)
 		s, n = c.do(m, buf)
 	}
 	c.tr.Answer(ev.Token, console.PutAnswer(buf, s, n), 0)

@@ -5,7 +5,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -17,9 +16,19 @@ import (
 	"starling/ipc/supervise"
 	"starling/ipc/wire"
 	"starling/pager"
+	"starling/pager/client"
 	"starling/pager/table"
 	"starling/personality/state"
 )
+
+// T is who is told what goes wrong: *testing.T, or a program that is no test. Fatal does not return.
+type T interface {
+	Helper()
+	Log(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
 
 // Options says what is booted. Zero fields get defaults.
 type Options struct {
@@ -37,6 +46,8 @@ type Options struct {
 	Schema *wire.Schema
 	// Record keeps a log of all the personality is told, for Replay.
 	Record bool
+	// MaxSteps is how much may happen before a run counts as one that never ends. Default 20 million.
+	MaxSteps int
 	// Terminal: the program runs on a terminal.
 	Terminal bool
 	// Env and Cwd of the program. Defaults PATH=/bin and "/".
@@ -80,7 +91,7 @@ type Parts struct {
 
 // Machine is a simulated machine with pager, console and personality.
 type Machine struct {
-	t       testing.TB
+	t       T
 	options Options
 	Kernel  *kernel.Kernel
 	Pager   *pager.Pager
@@ -93,7 +104,11 @@ type Machine struct {
 	images  map[string]*kernel.Image
 	up      ipc.Handle // root's endpoint
 	down    ipc.Handle // root's wire to the personality
+	admin   ipc.Handle // root's wire to the pager
+	reader  *client.Client
+	crashes []string // servers that died, in order
 
+	home     home
 	report   supervise.Report
 	recorder *kernel.Recorder
 	checked  int
@@ -101,13 +116,16 @@ type Machine struct {
 
 // Boot makes a machine with a pager and a console. Programs are added next; Run
 // starts the personality.
-func Boot(t testing.TB, o Options) *Machine {
+func Boot(t T, o Options) *Machine {
 	t.Helper()
 	if o.FrameSlots == 0 {
 		o.FrameSlots = 256
 	}
 	if o.MemoryPages == 0 {
 		o.MemoryPages = 4096
+	}
+	if o.MaxSteps == 0 {
+		o.MaxSteps = stepsLimit
 	}
 	if o.Personality == nil {
 		o.Personality, o.Schema = Linux, &state.PersonalitySchema
@@ -181,10 +199,7 @@ func (m *Machine) Start(args ...string) {
 	image := m.pager.Adopt(fs)
 	base, _, _ := m.pager.MemoryInfo(image)
 
-	m.linux = m.Kernel.Server("linux")
-	frames := m.linux.GiveMemory(uint64(m.options.FrameSlots))
-	framesAt, _, _ := m.linux.MemoryInfo(frames)
-
+	frames := m.root.GiveMemory(uint64(m.options.FrameSlots))
 	self, err := m.pager.EndpointCreate()
 	if err != nil {
 		m.t.Fatal(err)
@@ -199,22 +214,42 @@ func (m *Machine) Start(args ...string) {
 	}
 	m.pager.Serve(self, m.Pager)
 
-	endpoint, err := m.linux.EndpointCreate()
+	endpoint, err := m.root.EndpointCreate()
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	m.home = home{self, endpoint, frames}
 	m.parts = Parts{
-		Transport: m.linux, Window: m.Kernel.Window(), Memory: uint64(len(m.Kernel.Physical())),
-		Self:    endpoint,
-		Pager:   m.wire(m.pager, self, m.linux, linuxBadge),
-		Console: m.wire(m.Console.tr, m.Console.self, m.linux, 1<<console.Terminal|1<<console.Errors),
-		Root:    m.wire(m.root, m.up, m.linux, linuxBadge),
-		Frames:  frames, FrameBase: unsafe.Pointer(&m.Kernel.Physical()[framesAt]), FrameSlots: m.options.FrameSlots,
-		RootFS:  m.Kernel.Physical()[base : base+uint64(len(fs))],
-		Options: &m.options, Args: args,
+		Window: m.Kernel.Window(), Memory: uint64(len(m.Kernel.Physical())),
+		FrameSlots: m.options.FrameSlots,
+		RootFS:     m.Kernel.Physical()[base : base+uint64(len(fs))],
+		Options:    &m.options, Args: args,
 	}
-	m.Console.notify = m.wire(m.linux, endpoint, m.Console.tr, 0)
-	m.down = m.wire(m.linux, endpoint, m.root, supervise.Badge)
+	m.Console.notify = m.wire(m.root, endpoint, m.Console.tr, 0)
+	m.down = m.wire(m.root, endpoint, m.root, supervise.Badge)
+	m.admin = m.wire(m.pager, self, m.root, supervise.Badge)
+	if m.reader, err = client.New(m.root, m.admin, window); err != nil {
+		m.t.Fatal(err)
+	}
+	m.root.TimerSet(m.up, m.Kernel.Now()+askEvery)
+	m.launch()
+}
+
+// home is what root keeps for the personality, whatever becomes of its instances.
+type home struct{ pager, endpoint, frames ipc.Handle }
+
+// launch starts an instance of the personality.
+func (m *Machine) launch() {
+	m.linux = m.Kernel.Server("linux")
+	p := &m.parts
+	p.Transport = m.linux
+	p.Self = m.linux.Give(m.root, m.home.endpoint)
+	p.Pager = m.wire(m.pager, m.home.pager, m.linux, linuxBadge)
+	p.Console = m.wire(m.Console.tr, m.Console.self, m.linux, 1<<console.Terminal|1<<console.Errors)
+	p.Root = m.wire(m.root, m.up, m.linux, linuxBadge)
+	p.Frames = m.linux.Give(m.root, m.home.frames)
+	framesAt, _, _ := m.linux.MemoryInfo(p.Frames)
+	p.FrameBase = unsafe.Pointer(&m.Kernel.Physical()[framesAt])
 	var h kernel.Handler = handler{m}
 	if m.options.Record {
 		m.recorder = kernel.Record(m.linux)
@@ -222,10 +257,11 @@ func (m *Machine) Start(args ...string) {
 		m.parts.Transport = m.recorder
 		h = m.recorder.Handler(h)
 	}
-	if m.Server, err = m.options.Personality(&m.parts, false); err != nil {
+	var err error
+	if m.Server, err = m.options.Personality(p, false); err != nil {
 		m.t.Fatal(err)
 	}
-	m.linux.Serve(endpoint, h)
+	m.linux.Serve(p.Self, h)
 }
 
 // linuxBadge is the personality's number at the servers it calls.

@@ -20,11 +20,16 @@ const (
 	timeLimit  = 3600e9 // ns
 )
 
-// notified is root's part: the personality says that something changed, root asks what.
+// askEvery is how often root asks without having been told to, in ns: a notification can get lost.
+const askEvery = 1e9
+
+// notified is root's part: the personality says that something changed, or did not for a while, and root
+// asks what.
 func (m *Machine) notified(ev *ipc.Event) {
-	if ev.Kind != ipc.EventNotify || ev.Bits&supervise.Changed == 0 {
+	if ev.Kind != ipc.EventTimer && (ev.Kind != ipc.EventNotify || ev.Bits&supervise.Changed == 0) {
 		return
 	}
+	m.root.TimerSet(m.up, ev.Time+askEvery)
 	r, err := supervise.Ask(m.root, m.down, supervise.OpState)
 	if err != nil {
 		m.t.Errorf("root asks for the state: %v", err)
@@ -56,7 +61,7 @@ func (m *Machine) Finish() {
 func (m *Machine) Until(what string, done func() bool) {
 	m.t.Helper()
 	end := m.Kernel.Now() + timeLimit
-	m.Kernel.Run(stepsLimit, func() bool { return done() || m.Kernel.Now() > end })
+	m.Kernel.Run(m.options.MaxSteps, func() bool { return done() || m.Kernel.Now() > end })
 	if !done() && m.Kernel.Now() > end {
 		m.t.Fatalf("an hour later still not: %s\noutput %q\n%s", what, m.Output(), m.Kernel.Console())
 	}

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"testing"
 
 	"golang.org/x/sys/unix"
 
@@ -35,7 +34,7 @@ var Scenarios = func() []Scenario {
 }()
 
 // Boot makes the scenario's machine.
-func (s *Scenario) Boot(t testing.TB, o Options) *Machine {
+func (s *Scenario) Boot(t T, o Options) *Machine {
 	t.Helper()
 	if s.Prepare != nil {
 		s.Prepare(&o)

@@ -1,0 +1,116 @@
+package faults
+
+import (
+	"context"
+	"testing"
+
+	"starling/ipc/fault"
+)
+
+func laboratory(t *testing.T) *Laboratory {
+	t.Helper()
+	l, err := NewLaboratory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// campaign is long enough that every fault strikes every message.
+func campaign(t *testing.T, l *Laboratory, seed uint64) *Report {
+	t.Helper()
+	return l.Campaign(context.Background(), Campaign{Seed: seed, Runs: 1600})
+}
+
+// Every fault of every message, and nothing that must not be.
+func TestCampaign(t *testing.T) {
+	rep := campaign(t, laboratory(t), 1)
+	for _, f := range rep.Findings {
+		t.Errorf("%s, seed %d, %v: %.500q", f.Scenario, f.Seed, f.Plan, f.Findings)
+	}
+	for _, c := range rep.NeverActivated() {
+		t.Errorf("never struck: %v %v", c.Place, c.Kind)
+	}
+}
+
+// The same case is the same run, message by message; another one is not.
+func TestACaseRepeats(t *testing.T) {
+	l := laboratory(t)
+	rule, err := fault.ParseRule("linux>pager map flip 3 77")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := map[uint64]bool{}
+	for _, c := range []Case{
+		{Scenario: l.names[0], Plan: fault.Plan{rule}}, {Scenario: l.names[0], Plan: fault.Plan{rule}},
+		{Scenario: l.names[0], Seed: 5}, {Scenario: l.names[0], Seed: 5},
+	} {
+		r, err := l.Run(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash[r.Hash] = true
+	}
+	if len(hash) != 2 {
+		t.Errorf("%d different runs of two cases", len(hash))
+	}
+}
+
+// A seed gives the same campaign.
+func TestACampaignRepeats(t *testing.T) {
+	l := laboratory(t)
+	sum := func() (runs, messages uint64) {
+		rep := l.Campaign(context.Background(), Campaign{Seed: 9, Runs: 100, Wires: []string{"linux>pager"}})
+		return rep.Runs, rep.Messages
+	}
+	runs, messages := sum()
+	if r, m := sum(); r != runs || m != messages || runs != 100 {
+		t.Errorf("%d runs of %d messages, then %d of %d", runs, messages, r, m)
+	}
+}
+
+// What was found while this was built stays found out. docs/faults.md tells of each.
+func TestOnceFound(t *testing.T) {
+	l := laboratory(t)
+	for _, c := range []struct {
+		scenario string
+		seed     uint64
+		rules    []string
+	}{
+		{"files and directories", 0, []string{"program>linux syscall duplicate 31"}},
+		{"segmentation faults say where and why", 0, []string{"program>linux fault duplicate"}},
+		{"many processes give back what they took", 0, []string{"program>linux syscall stale-sequence"}},
+		{"the break", 0, []string{"program>linux syscall drop"}},
+		{"segmentation faults say where and why", 0, []string{"pager>program forward drop"}},
+		{"trace: SIGKILL ends any stop", 0, []string{"program>linux report drop"}},
+		{"effects that add up", 0, []string{"linux>console write-answer drop"}},
+		{"effects that add up", 0, []string{"linux>pager object-create-answer drop 3"}},
+		{"lines of standard input", 0, []string{"console>linux notify drop"}},
+		{"effects that add up", 0, []string{"linux>root notify drop"}},
+		{"segmentation faults say where and why", 0, []string{"program>linux fault flip 0 811491"}},
+		{"lines of standard input", 0, []string{"linux>console write crash-after"}},
+	} {
+		k := Case{Scenario: c.scenario, Seed: c.seed}
+		for _, text := range c.rules {
+			rule, err := fault.ParseRule(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			k.Plan = append(k.Plan, rule)
+		}
+		r, err := l.Run(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Findings) > 0 || !r.Activated[0] {
+			t.Errorf("%s, %v: struck %v, %.500q", c.scenario, k.Plan, r.Activated, r.Findings)
+		}
+	}
+}
+
+func TestAnUnknownScenario(t *testing.T) {
+	l := &Laboratory{names: []string{"one", "two"}}
+	if _, err := l.Run(Case{Scenario: "three"}); err == nil || err.Error() != "no scenario three; there are: one, two" {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,202 @@
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"starling/ipc/fault"
+	"starling/test/sim"
+)
+
+// reference is what a scenario does when nothing goes wrong.
+type reference struct {
+	scenario *sim.Scenario
+	seen     sight
+	counts   []uint64
+	long     uint64 // messages of the run
+}
+
+// Laboratory has the scenarios that can be judged: those that a child of another program can run, and whose
+// output does not depend on the schedule.
+type Laboratory struct {
+	names []string
+	known map[string]*reference
+}
+
+// seeds of the schedules that a scenario must give the same output under.
+var seeds = [...]uint64{0, 1, 2}
+
+// NewLaboratory runs every scenario without faults. Whatever is wrong then is an error: no campaign makes sense.
+func NewLaboratory() (*Laboratory, error) {
+	l := &Laboratory{known: map[string]*reference{}}
+	refs := make([]*reference, len(scenarios))
+	var all sync.WaitGroup
+	var failed error
+	var lock sync.Mutex
+	each(len(scenarios), &all, func(i int) {
+		ref, err := refer(&scenarios[i])
+		refs[i] = ref
+		if err != nil {
+			lock.Lock()
+			failed = err
+			lock.Unlock()
+		}
+	})
+	all.Wait()
+	for _, ref := range refs {
+		if ref != nil {
+			l.names = append(l.names, ref.scenario.Name)
+			l.known[ref.scenario.Name] = ref
+		}
+	}
+	return l, failed
+}
+
+// slowEvent is what an event takes on a machine that is slow, in ns.
+const slowEvent = 3e6
+
+// clean runs a scenario without faults.
+func clean(s *sim.Scenario, seed uint64, cost int64) *Result {
+	slow := *s
+	slow.Prepare = func(o *sim.Options) {
+		if s.Prepare != nil {
+			s.Prepare(o)
+		}
+		o.EventCost = cost
+	}
+	_, res := execute(Case{Scenario: s.Name, Seed: seed}, &slow, patience)
+	return res
+}
+
+// refer runs a scenario without faults; nil when it cannot be judged.
+func refer(s *sim.Scenario) (*reference, error) {
+	if s.During != nil && !own(s) {
+		return nil, nil // its keys are typed once, and not for a child
+	}
+	var ref *reference
+	for _, seed := range seeds {
+		res := clean(s, seed, 0)
+		if len(res.Findings) > 0 {
+			return nil, fmt.Errorf("%s, seed %d, without any fault: %s", s.Name, seed, strings.Join(res.Findings, "; "))
+		}
+		if ref == nil {
+			if ref = (&reference{s, res.seen, res.counts, res.Messages}); res.seen.Output != s.Output {
+				return nil, nil
+			}
+			continue
+		}
+		a, b := ref.seen, res.seen
+		if a.Output != b.Output || a.Status != b.Status || !b.Ended {
+			return nil, nil
+		}
+		ref.seen.Books = worse(a.Books, b.Books)
+	}
+	if slow := clean(s, 0, slowEvent).seen; slow.Output != ref.seen.Output || slow.Status != ref.seen.Status {
+		return nil, nil // it measures time, which every repeated message takes
+	}
+	return ref, nil
+}
+
+// worse is the lower of what is free and the higher of what is in use: what a run without faults may leave.
+func worse(a, b sim.Books) sim.Books {
+	return sim.Books{Pages: min(a.Pages, b.Pages), Regions: min(a.Regions, b.Regions), Threads: max(a.Threads, b.Threads),
+		LinuxCaps: max(a.LinuxCaps, b.LinuxCaps), PagerCaps: max(a.PagerCaps, b.PagerCaps)}
+}
+
+// Scenarios is the names of those that can be judged, in their order.
+func (l *Laboratory) Scenarios() []string { return l.names }
+
+// Run runs a case and judges it.
+func (l *Laboratory) Run(c Case) (*Result, error) {
+	ref := l.known[c.Scenario]
+	if ref == nil {
+		return nil, &fault.UnknownError{What: "scenario", Name: c.Scenario, Have: l.names}
+	}
+	r, res := execute(c, ref.scenario, 3*ref.seen.took+c.extra())
+	r.judge(ref, res)
+	return res, nil
+}
+
+// extra is how much longer than without faults a run may take, in ns.
+func (c *Case) extra() int64 {
+	for _, r := range c.Plan {
+		if r.Place.Expect(r.Kind) != fault.Harmed || r.Place.Class != fault.Trap && r.Place.Class != fault.Reply {
+			return extra
+		}
+	}
+	return endless
+}
+
+// judge compares a run with the one without faults.
+func (r *run) judge(ref *reference, res *Result) {
+	expected := fault.Unnoticed
+	for i, rule := range r.c.Plan {
+		if res.Activated[i] {
+			expected = max(expected, rule.Place.Expect(rule.Kind))
+		}
+	}
+	say := func(format string, args ...any) {
+		res.Findings = append(res.Findings, fmt.Sprintf(format, args...))
+	}
+	if res.Outcome == fault.Stopped {
+		if expected != fault.Stopped {
+			say("the machine stopped: %v", r.m.Crashes())
+		}
+		return
+	}
+	same := r.seen.Ended && r.seen.Status == ref.seen.Status && r.seen.Output == ref.seen.Output && r.seen.Errors == ref.seen.Errors
+	restarted := r.starts > 1
+	switch {
+	case restarted:
+		res.Outcome = fault.Restarted
+	case !same:
+		res.Outcome = fault.Harmed
+	}
+	if len(res.Findings) > 0 {
+		return // the rest would follow from it
+	}
+	if restarted && expected >= fault.Restarted {
+		same = r.seen.Ended && r.seen.Status == ref.seen.Status && strings.HasSuffix(r.seen.Output, ref.seen.Output)
+	}
+	if !same && expected != fault.Harmed {
+		say("%s", r.difference(ref))
+	}
+	if restarted && expected < fault.Restarted {
+		say("the personality was started anew")
+	}
+	r.compareBooks(ref, expected, say)
+}
+
+// difference says how a run differs from the one without faults.
+func (r *run) difference(ref *reference) string {
+	a, b := r.seen, ref.seen
+	switch {
+	case !a.Ended:
+		return fmt.Sprintf("did not end within %d ms; output so far %q", r.patience/1e6, a.Output)
+	case a.Status != b.Status:
+		return fmt.Sprintf("wait status %#x, without the fault %#x; output %q", a.Status, b.Status, a.Output)
+	case a.Errors != b.Errors:
+		return fmt.Sprintf("standard error %q, without the fault %q", a.Errors, b.Errors)
+	}
+	return fmt.Sprintf("output %q, without the fault %q", a.Output, b.Output)
+}
+
+// pieces is how many capabilities of memory the pager may have more than without the fault: when it gives
+// memory to the kernel depends on the order of what is asked.
+const pieces = 2
+
+// compareBooks finds what is left over. A program that was ended early may leave files behind, and so pages.
+func (r *run) compareBooks(ref *reference, expected fault.Outcome, say func(string, ...any)) {
+	if !r.seen.books {
+		return
+	}
+	got, want := r.seen.Books, ref.seen.Books
+	want.PagerCaps += pieces
+	if expected != fault.Unnoticed {
+		want.Pages, want.Regions = got.Pages, got.Regions
+	}
+	if worse(got, want) != want {
+		say("left over: %+v, without the fault %+v", r.seen.Books, ref.seen.Books)
+	}
+}

@@ -1,0 +1,135 @@
+package faults
+
+import (
+	"golang.org/x/sys/unix"
+
+	"starling/ipc"
+	kernel "starling/ipc/sim"
+)
+
+const (
+	// patience is how long a scenario may take in ns before the warden ends it, when nobody knows how long it takes
+	// without faults; else it gets three times as long, and one of these.
+	patience = 200e9
+	// extra is for what repeats messages on the way, endless for programs that only do harm to themselves.
+	extra   = 10e9
+	endless = 500e6
+	// look is how often the warden looks, at first.
+	look = 20e6
+	// bystanding is the exit status of a bystander that noticed nothing.
+	bystanding = 42
+)
+
+// warden starts a bystander and the scenario, waits for both, ends what is left, and looks at the books.
+func (r *run) warden(p *kernel.Prog) {
+	r.starts++
+	p.Protect()
+	p.Strike(false)
+	stop, tell := pipe(p, unix.O_NONBLOCK)
+	ready, there := pipe(p, 0)
+	b := p.Fork(func(p *kernel.Prog) { bystander(p, stop, there) })
+	p.Scratch(func() { p.Syscall(unix.SYS_READ, ready, p.Alloc(8), 1) })
+	for _, fd := range []uint64{ready, there} {
+		p.Syscall(unix.SYS_CLOSE, fd)
+	}
+	p.Strike(true)
+	v := p.Fork(r.s.Main)
+	began := p.Now()
+	r.seen.Ended, r.seen.Status = waitFor(p, v, r.patience)
+	r.seen.took = p.Now() - began
+	p.Strike(false)
+	if !r.seen.Ended {
+		p.Syscall(unix.SYS_KILL, uint64(v), uint64(unix.SIGKILL))
+		var gone bool
+		if gone, r.seen.Status = waitFor(p, v, 10e9); !gone {
+			r.t.Errorf("SIGKILL did not end the scenario within 10 s")
+		}
+	}
+	p.Scratch(func() { p.Syscall(unix.SYS_WRITE, tell, p.Text("!"), 1) })
+	if _, r.seen.Bystander = waitFor(p, b, patience); r.seen.Bystander != bystanding<<8 {
+		r.t.Errorf("a bystander noticed: wait status %#x", r.seen.Bystander)
+	}
+	all := ^uint64(0)
+	p.Syscall(unix.SYS_KILL, all, uint64(unix.SIGKILL))
+	sleep(p, 1500e6)
+	for p.Syscall(unix.SYS_WAIT4, all, 0, unix.WNOHANG, 0) > 0 {
+	}
+	p.Syscall(unix.SYS_CLOSE, stop)
+	p.Syscall(unix.SYS_CLOSE, tell)
+	r.seen.Books, r.seen.books = r.m.Books(), true
+	p.Exit(0)
+}
+
+// waitFor waits for a child, ns at most.
+func waitFor(p *kernel.Prog, pid int64, ns int64) (ended bool, status uint32) {
+	end, pause := p.Now()+ns, int64(look)
+	for p.Now() < end {
+		var got int64
+		p.Scratch(func() {
+			at := p.Alloc(8)
+			got = p.Syscall(unix.SYS_WAIT4, uint64(pid), at, unix.WNOHANG, 0)
+			status = p.Load32(at)
+		})
+		if got != 0 {
+			return got == pid, status
+		}
+		sleep(p, pause)
+		pause = min(2*pause, 1e9)
+	}
+	return false, 0
+}
+
+// bystander does a little of everything until it is told to stop, and ends with bystanding when every result was
+// what it must be.
+func bystander(p *kernel.Prog, stop, there uint64) {
+	p.Protect()
+	r, w := pipe(p, unix.O_NONBLOCK)
+	p.Scratch(func() { p.Syscall(unix.SYS_WRITE, there, p.Text("!"), 1) })
+	page := uint64(p.Syscall(unix.SYS_MMAP, 0, 4*ipc.PageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uint64(0), 0))
+	pid := p.Syscall(unix.SYS_GETPID)
+	pause := int64(5e6)
+	for round := uint64(1); ; round++ {
+		at := page + round%4*ipc.PageSize
+		if was := p.Load64(at); round > 4 && was != (round-4)*0x0101_0101 {
+			p.Exit(1)
+		}
+		p.Store64(at, round*0x0101_0101)
+		if p.Syscall(unix.SYS_WRITE, w, at, 8) != 8 || p.Syscall(unix.SYS_READ, r, page+8, 8) != 8 {
+			p.Exit(2)
+		}
+		if p.Load64(page+8) != round*0x0101_0101 {
+			p.Exit(3)
+		}
+		if p.Syscall(unix.SYS_GETPID) != pid {
+			p.Exit(4)
+		}
+		before := p.Now()
+		if sleep(p, pause) != 0 || p.Now() < before+pause {
+			p.Exit(5)
+		}
+		pause = min(2*pause, 1e9)
+		if p.Syscall(unix.SYS_READ, stop, page+8, 1) == 1 {
+			p.Exit(bystanding)
+		}
+	}
+}
+
+// pipe makes a pipe with pipe2(2).
+func pipe(p *kernel.Prog, flags uint64) (r, w uint64) {
+	p.Scratch(func() {
+		at := p.Alloc(8)
+		p.Syscall(unix.SYS_PIPE2, at, flags)
+		r, w = uint64(p.Load32(at)), uint64(p.Load32(at+4))
+	})
+	return r, w
+}
+
+func sleep(p *kernel.Prog, ns int64) (result int64) {
+	p.Scratch(func() {
+		at := p.Alloc(16)
+		p.Store64(at, uint64(ns/1e9))
+		p.Store64(at+8, uint64(ns%1e9))
+		result = p.Syscall(unix.SYS_NANOSLEEP, at, 0)
+	})
+	return result
+}
