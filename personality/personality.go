@@ -96,6 +96,7 @@ func New(cfg Config, t ipc.Transport, pager *client.Client) (*Personality, error
 		clockSet()
 		p.publishClock()
 	}
+	p.k.ClockChanged = p.publishClock
 	syscalls.Install(p.k)
 	return p, nil
 }

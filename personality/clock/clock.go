@@ -67,6 +67,8 @@ type Sink interface {
 	// AccountCPU makes the threads of a process that are running report, so that
 	// their CPU time becomes known; the core may call CheckCPU when they have.
 	AccountCPU(process int32)
+	// CPULimit: a process has used up what SetLimit said. It returns the next limit, 0: none.
+	CPULimit(process int32, used int64) int64
 	// ClockWasSet: CLOCK_REALTIME jumped (TFD_TIMER_CANCEL_ON_SET, the vDSO's page).
 	ClockWasSet()
 }

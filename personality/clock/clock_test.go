@@ -35,10 +35,11 @@ func (w *world) ProcessCPU(id int32) (int64, int64, bool) {
 	u, ok := w.user[id]
 	return u, 0, ok
 }
-func (w *world) CallExpired(id uint64)    { w.note("call %d", id) }
-func (w *world) TimerFDExpired(id uint64) { w.note("timerfd %d", id) }
-func (w *world) AccountCPU(int32)         {}
-func (w *world) ClockWasSet()             { w.note("set") }
+func (w *world) CallExpired(id uint64)       { w.note("call %d", id) }
+func (w *world) TimerFDExpired(id uint64)    { w.note("timerfd %d", id) }
+func (w *world) AccountCPU(int32)            {}
+func (w *world) CPULimit(int32, int64) int64 { return 0 }
+func (w *world) ClockWasSet()                { w.note("set") }
 func (w *world) SendTimerSignal(s TimerSignal) Outcome {
 	w.note("signal %d to %d timer %d value %d", s.Signal, s.Process, s.Number, s.Value)
 	return w.outcome

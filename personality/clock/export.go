@@ -49,7 +49,7 @@ func (c *Clock) Import(s *state.ClockT) {
 	c.ClockT = *s
 	c.IntervalTimers, c.PosixTimers, c.ClockT.Processes = nil, nil, nil
 	for _, r := range s.IntervalTimers {
-		if r.Which < 0 || r.Which > unix.ITIMER_PROF {
+		if r.Which < 0 || r.Which > limitTimer {
 			continue
 		}
 		p := c.process(r.Process)

@@ -8,7 +8,7 @@ import (
 
 // process is what the clock keeps of a process that has timers.
 type process struct {
-	interval [3]state.IntervalTimerT // by ITIMER_*
+	interval [4]state.IntervalTimerT // by ITIMER_*, and limitTimer
 	alarm    Timer                   // ITIMER_REAL
 	cpu      Timer                   // the next look at the CPU clocks
 	posix    []*posixTimer           // by number
@@ -36,6 +36,18 @@ func intervalClock(pid int32, which int) CPU {
 		return CPU{ID: pid, which: cpuVirt}
 	}
 	return CPU{ID: pid, which: cpuProf}
+}
+
+// limitTimer is the place of RLIMIT_CPU beside the interval timers.
+const limitTimer = 3
+
+// SetLimit makes the sink hear when a process has used so many ns of processor time; 0: never.
+func (c *Clock) SetLimit(pid int32, deadline int64) {
+	if deadline == 0 && c.processes[pid] == nil {
+		return
+	}
+	c.process(pid).interval[limitTimer].Deadline = deadline
+	c.setCPU(pid, -limitTimer, intervalClock(pid, limitTimer), pid, deadline)
 }
 
 var intervalSignal = [3]int32{int32(unix.SIGALRM), int32(unix.SIGVTALRM), int32(unix.SIGPROF)}
@@ -121,6 +133,11 @@ func (c *Clock) AlarmTaken(pid int32) {
 func (c *Clock) intervalExpired(pid int32, which int) {
 	t := &c.process(pid).interval[which]
 	clock := intervalClock(pid, which)
+	if which == limitTimer {
+		used, _ := c.ReadCPU(clock)
+		c.SetLimit(pid, c.Sink.CPULimit(pid, used))
+		return
+	}
 	if t.Interval == 0 {
 		t.Deadline = 0
 	} else {
@@ -160,7 +177,7 @@ func (c *Clock) ProcessGone(pid int32) {
 	p := c.processes[pid]
 	if p != nil {
 		c.Exec(pid)
-		for which := unix.ITIMER_VIRTUAL; which <= unix.ITIMER_PROF; which++ {
+		for which := unix.ITIMER_VIRTUAL; which <= limitTimer; which++ {
 			c.setCPU(pid, int32(-which), CPU{}, pid, 0)
 		}
 		c.Stop(&p.alarm)

@@ -60,6 +60,7 @@ func (m *Manager) Import(t *state.SpaceT, file func(id uint64) *vfs.File) (*Spac
 			if r.File = file(x.File); r.File == nil {
 				return nil, unix.EINVAL
 			}
+			r.noted()
 		}
 		s.regions = append(s.regions, r)
 		s.total += r.pages()

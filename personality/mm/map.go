@@ -102,9 +102,7 @@ func (s *Space) Map(q *Request, lim *Limits) (uint64, unix.Errno) {
 		}
 	}
 	s.clearRange(start, end)
-	if r.File != nil {
-		r.File.Get()
-	}
+	r.hold()
 	s.insert(r)
 	return start, 0
 }

@@ -117,9 +117,7 @@ func (s *Space) split(va uint64) {
 	high := r
 	high.Offset = r.offsetAt(va)
 	high.Start = va
-	if high.File != nil {
-		high.File.Get()
-	}
+	high.hold()
 	s.regions = append(s.regions, Region{})
 	copy(s.regions[i+2:], s.regions[i+1:])
 	s.regions[i].End = va
@@ -143,8 +141,32 @@ func (s *Space) clearRange(start, end uint64) {
 	s.regions = append(s.regions[:i], s.regions[j:]...)
 }
 
+// sharesWrites reports whether the region may make changes of its file that others see: what
+// stands against F_SEAL_WRITE (fcntl(2)).
+func (r *Region) sharesWrites() bool {
+	return r.File != nil && r.Flags&Shared != 0 && r.File.Writable()
+}
+
+// hold takes a reference for the region.
+func (r *Region) hold() {
+	if r.File != nil {
+		r.File.Get()
+		r.noted()
+	}
+}
+
+// noted counts a region that has its reference.
+func (r *Region) noted() {
+	if r.sharesWrites() {
+		r.File.Inode.AddWritableMapping(1)
+	}
+}
+
 func (s *Space) release(r *Region) {
 	if r.File != nil {
+		if r.sharesWrites() {
+			r.File.Inode.AddWritableMapping(-1)
+		}
 		s.m.VFS.Put(r.File)
 		r.File = nil
 	}

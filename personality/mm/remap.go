@@ -102,9 +102,7 @@ func (s *Space) extend(va, more uint64) unix.Errno {
 	if st := s.m.Pager.Map(s.Pager, tail.request()); st != client.OK {
 		return errno(st)
 	}
-	if tail.File != nil {
-		tail.File.Get()
-	}
+	tail.hold()
 	s.insert(tail)
 	return 0
 }
@@ -149,9 +147,7 @@ func (s *Space) move(va, oldLength, newLength uint64, fixed, keep bool, target u
 	if st := b.Run(); st != client.OK {
 		return 0, errno(st)
 	}
-	if moved.File != nil {
-		moved.File.Get()
-	}
+	moved.hold()
 	s.clearRange(target, target+newLength)
 	if oldLength != 0 && !keep {
 		s.clearRange(va, va+oldLength)

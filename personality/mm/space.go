@@ -261,9 +261,7 @@ func (s *Space) Fork() (*Space, unix.Errno) {
 			continue
 		}
 		r.Flags &^= Locked
-		if r.File != nil {
-			r.File.Get()
-		}
+		r.hold()
 		c.regions = append(c.regions, r)
 	}
 	if c.Exe != nil {

@@ -196,7 +196,7 @@ const rlimitSigPending = 11
 func stateOf(t *task.Thread) byte {
 	switch t.Run {
 	case task.Waiting:
-		if t.VforkChild != 0 {
+		if t.VforkChild != 0 || t.Unbreakable() {
 			return 'D'
 		}
 		return 'S'

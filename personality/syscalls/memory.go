@@ -127,6 +127,9 @@ func mapFile(c *task.Call, q *mm.Request, f *vfs.File) unix.Errno {
 	if e != 0 {
 		return e
 	}
+	if shared && f.Writable() && f.Inode.Seals&unix.F_SEAL_WRITE != 0 {
+		return unix.EPERM // no mapping through this descriptor could ever be written
+	}
 	if shared && m.NoWrite {
 		if q.Access&ipc.Write != 0 {
 			return unix.EPERM

@@ -18,7 +18,7 @@ var systemRows = []Row{
 	{unix.SYS_SETDOMAINNAME, "setdomainname", sysSetdomainname, Full, ""},
 	{unix.SYS_SYSINFO, "sysinfo", sysSysinfo, Full, ""},
 	{unix.SYS_GETRLIMIT, "getrlimit", sysGetrlimit, Full, ""},
-	{unix.SYS_SETRLIMIT, "setrlimit", sysSetrlimit, Partial, "RLIMIT_CPU, RLIMIT_RSS and RLIMIT_RTTIME are remembered only"},
+	{unix.SYS_SETRLIMIT, "setrlimit", sysSetrlimit, Partial, "RLIMIT_RSS and RLIMIT_RTTIME are remembered only"},
 	{unix.SYS_PRLIMIT64, "prlimit64", sysPrlimit64, Partial, "as setrlimit"},
 	{unix.SYS_GETPRIORITY, "getpriority", sysGetpriority, Full, ""},
 	{unix.SYS_SETPRIORITY, "setpriority", sysSetpriority, Partial, "remembered; the scheduler is round robin"},
@@ -148,6 +148,9 @@ func changeLimit(c *task.Call, p *task.Process, resource uint64, l unix.Rlimit) 
 		return unix.EPERM
 	}
 	p.Limits[resource] = l
+	if resource == unix.RLIMIT_CPU {
+		c.K.LimitCPU(p)
+	}
 	return 0
 }
 

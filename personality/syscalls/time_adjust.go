@@ -164,6 +164,7 @@ func applyTimex(c *task.Call, b []byte) unix.Errno {
 	if modes&unix.ADJ_TAI != 0 {
 		if v := field(timexConstant); v >= 0 && v < 1<<31 {
 			k.TaiOffset = int32(v)
+			c.K.ClockChanged()
 		}
 	}
 	return 0

@@ -71,6 +71,7 @@ func settimeofday(c *task.Call) task.Result {
 			return fail(unix.EINVAL)
 		}
 		c.K.Clock.MinutesWest, c.K.Clock.DstTime = west, int32(binary.LittleEndian.Uint32(zone[4:]))
+		c.K.ClockChanged()
 	}
 	if c.Args[0] != 0 {
 		return fail(setWall(c, value))

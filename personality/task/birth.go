@@ -269,6 +269,7 @@ func (k *Core) inherit(p *Process, t *Thread, q *CloneArgs) {
 	p.parent, p.ProcessT.Parent, p.ParentThread = parent, parent.Pid, t.Tid
 	parent.children = append(parent.children, p)
 	p.Limits = from.Limits
+	k.LimitCPU(p)
 	p.Terminal = from.Terminal
 	p.Persona = from.Persona
 	p.OomAdjust = from.OomAdjust

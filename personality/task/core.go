@@ -74,6 +74,8 @@ type Core struct {
 	// TimerFD and ClockSet are told what the clock tells (clock.Sink).
 	TimerFD  func(id uint64)
 	ClockSet func()
+	// ClockChanged: what the clock shows beside CLOCK_REALTIME is another.
+	ClockChanged func()
 
 	slots     []*Thread // by frame slot, which is the badge
 	freeSlots []uint32  // last freed first

@@ -75,6 +75,9 @@ func (k *Core) arrived(ev *ipc.Event) *Thread {
 		// for this thread in the kernel and in servers.
 		t.SystemTime += max(0, ev.Time-t.lastEvent-(user-t.UserTime))
 	} else {
+		if k.lastRun != nil {
+			k.lastRun.Involuntary++ // it did not wait, and did not run either
+		}
 		k.lastRun = t
 		k.switches++
 	}
@@ -138,6 +141,7 @@ func (k *Core) called(t *Thread, r Result) {
 		k.holdForEvent(t, Calling)
 	case r == Blocked:
 		t.become(Waiting)
+		t.Voluntary++
 		if k.lastRun == t {
 			k.lastRun = nil // what follows is not its time
 		}

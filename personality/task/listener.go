@@ -106,7 +106,17 @@ func (k *Core) answered(t *Thread) {
 		r = Result(a.Error)
 	}
 	k.setResult(t, r)
+	if t.attention == AttendTrace {
+		// Nothing is pending: even a result that would restart the call is the program's.
+		k.resume(t)
+		return
+	}
 	t.become(Leaving)
+}
+
+// Unbreakable reports whether a waiting thread does not mind the signal that it got.
+func (t *Thread) Unbreakable() bool {
+	return t.attention&AttendSignals != 0 && t.guard.asked != 0 && t.call.K.mustAnswer(t)
 }
 
 // wakeAsker lets a thread see its answer.

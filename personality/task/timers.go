@@ -1,6 +1,8 @@
 package task
 
 import (
+	"golang.org/x/sys/unix"
+
 	"starling/ipc"
 	"starling/personality/clock"
 	"starling/personality/signal"
@@ -81,6 +83,41 @@ func (s *timers) AccountCPU(pid int32) {
 			}
 		}
 	}
+}
+
+// CPULimit implements clock.Sink: RLIMIT_CPU is SIGXCPU every second from the soft limit on,
+// and the end at the hard one (setrlimit(2)).
+func (s *timers) CPULimit(pid int32, used int64) int64 {
+	k := (*Core)(s)
+	p := k.Process(pid)
+	if p == nil || p.Zombie {
+		return 0
+	}
+	l := &p.Limits[rlimitCPU]
+	switch {
+	case l.Max != Infinity && used >= cpuLimit(l.Max):
+		k.SignalProcess(p, signal.Kernel(int32(unix.SIGKILL)))
+		return 0
+	case used >= cpuLimit(l.Cur):
+		s.SendTimerSignal(clock.TimerSignal{Process: pid, Signal: int32(unix.SIGXCPU)})
+		l.Cur++
+	}
+	return cpuLimit(min(l.Cur, l.Max))
+}
+
+// cpuLimit is a value of RLIMIT_CPU in ns; 0: none.
+func cpuLimit(seconds uint64) int64 {
+	const second = 1_000_000_000
+	if seconds >= clock.MaxTime/second {
+		return 0
+	}
+	return max(1, int64(seconds)*second)
+}
+
+// LimitCPU begins to watch RLIMIT_CPU of a process.
+func (k *Core) LimitCPU(p *Process) {
+	l := &p.Limits[rlimitCPU]
+	k.Clock.SetLimit(p.Pid, cpuLimit(min(l.Cur, l.Max)))
 }
 
 // ClockWasSet implements clock.Sink.

@@ -18,6 +18,7 @@ const messageEmulate = 1<<32 | MessageEntry
 // (syscall_trace_enter of Linux's kernel/entry/common.c).
 func (k *Core) enter(t *Thread) {
 	t.become(Calling)
+	k.noResultYet(t)
 	tr := t.trace
 	if tr == nil {
 		k.guarded(t, false)
@@ -28,7 +29,6 @@ func (k *Core) enter(t *Thread) {
 		k.guarded(t, false)
 		return
 	}
-	k.noResultYet(t)
 	message := uint64(MessageEntry)
 	if tr.emulates() {
 		message = messageEmulate

@@ -20,6 +20,8 @@ struct data {
 };
 extern const volatile struct data data_page __attribute__((visibility("hidden")));
 
+#define COARSE 4000000 /* ns: the tick of HZ=250, what clock_getres(2) says */
+
 #define NR_clock_gettime 228
 #define NR_clock_getres 229
 #define NR_gettimeofday 96
@@ -52,7 +54,10 @@ static inline long read_clock(int clock)
 		}
 		__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
 		u64 d = ((u64)hi << 32 | lo) - data_page.tsc0;
-		ns = (long)((unsigned __int128)d * data_page.mult >> 32) + add;
+		ns = (long)((unsigned __int128)d * data_page.mult >> 32);
+		if (clock == 5 || clock == 6)
+			ns -= ns % COARSE;
+		ns += add;
 		__asm__ volatile("" ::: "memory");
 	} while (seq & 1 || seq != data_page.sequence);
 	return ns;
@@ -100,7 +105,7 @@ int __vdso_clock_getres(int clock, struct timespec *ts)
 	long res = 1;
 	switch (clock) {
 	case 0: case 1: case 4: case 7: case 11: break;
-	case 5: case 6: res = 4000000; break; /* as with HZ=250: clock_getres(2) */
+	case 5: case 6: res = COARSE; break;
 	default: return (int)call3(NR_clock_getres, clock, (long)ts, 0);
 	}
 	if (ts) {
