@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	kernel "starling/ipc/sim"
+)
+
+// killSteps is at most how many moments of a scenario are tried, in even steps.
+const killSteps = 120
+
+// victims is who is killed: the scenario's own process, which is the tracer, and those that it
+// makes, in the order of their numbers.
+const victims = 3
+
+// deaths is a schedule of deaths: a scenario is run again and again, each time with one process
+// killed a little later.
+type deaths struct {
+	t      *testing.T
+	s      *Scenario
+	length int64 // ns that the scenario takes
+	seen   []string
+}
+
+// Tracer and tracee are killed at every step of every scenario of tracing and of the scenarios
+// of processes: the others go on or can be ended, and nothing is left of anybody.
+func TestDeathAtEveryStep(t *testing.T) {
+	for _, list := range [][]Scenario{traceScenarios, traceEventScenarios, traceStateScenarios, seccompScenarios, dumpScenarios} {
+		for i := range list {
+			s := &list[i]
+			t.Run(s.Name, func(t *testing.T) {
+				if s.During != nil {
+					t.Skip("its keys are typed once")
+				}
+				d := deaths{t: t, s: s}
+				d.run()
+			})
+		}
+	}
+}
+
+func (d *deaths) run() {
+	s := *d.s
+	s.Main = d.schedule
+	m := s.Boot(d.t, Options{Config: kernel.Config{MemoryPages: 1 << 14}}) // core files that nobody removes
+	m.Run(append([]string{"/bin/init"}, s.Args...)...)
+	if e := m.Ending(); e != Exited(0) {
+		d.t.Errorf("%v", e)
+	}
+	for _, line := range d.seen {
+		d.t.Error(line)
+	}
+}
+
+// schedule runs the scenario once to its end, then with deaths.
+func (d *deaths) schedule(p *kernel.Prog) {
+	p.Syscall(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1)
+	begin := d.now(p)
+	wait(p, p.Fork(d.s.Main), unix.WALL)
+	d.length = d.now(p) - begin
+	d.bury(p, "alone")
+	step := max(1, d.length/killSteps)
+	for victim := int64(0); victim < victims && len(d.seen) < 5; victim++ {
+		for at := int64(0); at < d.length && len(d.seen) < 5; at += step {
+			p.Scratch(func() { d.once(p, victim, at) })
+		}
+	}
+}
+
+func (d *deaths) now(p *kernel.Prog) (ns int64) {
+	p.Scratch(func() {
+		at := p.Alloc(16)
+		p.Syscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, at)
+		ns = int64(p.Load64(at))*1e9 + int64(p.Load64(at+8))
+	})
+	return ns
+}
+
+// patience is how long the others may go on after the death, in ns.
+const patience = 2e6
+
+func (d *deaths) once(p *kernel.Prog, victim, at int64) {
+	what := fmt.Sprintf("process %d killed after %d of %d ns", victim, at, d.length)
+	first := p.Fork(d.s.Main)
+	if first < 0 {
+		d.fail("%s: fork: %s", what, result(first))
+		return
+	}
+	if at > 0 {
+		sleep(p, uint64(at))
+	}
+	kill(p, first+victim, unix.SIGKILL)
+	sleep(p, patience)
+	if victim == 0 {
+		if got, status := wait(p, first, unix.WALL|unix.WNOHANG); got != first {
+			d.fail("%s: wait says %s, status %#x", what, result(got), status)
+		}
+		d.nobodyHeld(p, first, what)
+	}
+	d.bury(p, what)
+}
+
+func (d *deaths) fail(format string, args ...any) {
+	d.seen = append(d.seen, fmt.Sprintf(format, args...))
+}
+
+// furthest is how many numbers behind the first process a scenario uses at most.
+const furthest = 24
+
+// nobodyHeld looks for threads that are held by a tracer who is gone.
+func (d *deaths) nobodyHeld(p *kernel.Prog, first int64, what string) {
+	for tid := first; tid < first+furthest; tid++ {
+		p.Scratch(func() {
+			fd := open(p, fmt.Sprintf("/proc/%d/status", tid), unix.O_RDONLY, 0)
+			if fd < 0 {
+				return
+			}
+			text, _ := read(p, uint64(fd), 400)
+			p.Syscall(unix.SYS_CLOSE, uint64(fd))
+			if strings.Contains(text, "(tracing stop)") && strings.Contains(text, "TracerPid:\t0\n") {
+				d.fail("%s: %d is held by nobody", what, tid)
+			}
+		})
+	}
+}
+
+// bury kills all that is left and waits for it: everybody comes, and only once.
+func (d *deaths) bury(p *kernel.Prog, what string) {
+	kill(p, -1, unix.SIGKILL)
+	sleep(p, patience)
+	for {
+		got, status := wait(p, -1, unix.WALL|unix.WNOHANG)
+		switch {
+		case got == fails(unix.ECHILD):
+			return
+		case got <= 0:
+			d.fail("%s: a child does not end: %s", what, result(got))
+			return
+		case status&0xff == 0x7f:
+			d.fail("%s: %d is said to have stopped: %#x", what, got, status)
+			return
+		}
+	}
+}
