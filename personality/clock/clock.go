@@ -142,9 +142,9 @@ func (c *Clock) Advance(now int64) int64 {
 // Read reads one of the system-wide clocks. EINVAL when id is none of them.
 func (c *Clock) Read(id int32) (int64, unix.Errno) {
 	switch id {
-	case unix.CLOCK_REALTIME:
+	case unix.CLOCK_REALTIME, unix.CLOCK_REALTIME_ALARM:
 		return c.WallNow(), 0
-	case unix.CLOCK_MONOTONIC, unix.CLOCK_MONOTONIC_RAW, unix.CLOCK_BOOTTIME:
+	case unix.CLOCK_MONOTONIC, unix.CLOCK_MONOTONIC_RAW, unix.CLOCK_BOOTTIME, unix.CLOCK_BOOTTIME_ALARM:
 		return c.now, 0
 	case unix.CLOCK_REALTIME_COARSE:
 		return c.now - c.now%Tick + c.WallOffset, 0
@@ -162,16 +162,13 @@ func (c *Clock) Read(id int32) (int64, unix.Errno) {
 // but has no timers for.
 func (c *Clock) Base(id int32) (offset int64, wall bool, errno unix.Errno) {
 	switch id {
-	case unix.CLOCK_REALTIME:
+	case unix.CLOCK_REALTIME, unix.CLOCK_REALTIME_ALARM:
 		return c.WallOffset, true, 0
-	case unix.CLOCK_MONOTONIC, unix.CLOCK_BOOTTIME:
+	case unix.CLOCK_MONOTONIC, unix.CLOCK_BOOTTIME, unix.CLOCK_BOOTTIME_ALARM: // the machine never sleeps
 		return 0, false, 0
 	case unix.CLOCK_TAI:
 		return c.WallOffset + int64(c.TaiOffset)*second, true, 0
 	case unix.CLOCK_MONOTONIC_RAW, unix.CLOCK_REALTIME_COARSE, unix.CLOCK_MONOTONIC_COARSE:
-		return 0, false, unix.EOPNOTSUPP
-	case unix.CLOCK_REALTIME_ALARM, unix.CLOCK_BOOTTIME_ALARM:
-		// Without a real-time clock that can wake the machine.
 		return 0, false, unix.EOPNOTSUPP
 	}
 	return 0, false, unix.EINVAL
@@ -185,7 +182,7 @@ func Deadline(value, offset int64) int64 { return max(1, satSub(value, offset)) 
 func (c *Clock) Resolution(id int32) (int64, unix.Errno) {
 	switch id {
 	case unix.CLOCK_REALTIME, unix.CLOCK_MONOTONIC, unix.CLOCK_MONOTONIC_RAW,
-		unix.CLOCK_BOOTTIME, unix.CLOCK_TAI:
+		unix.CLOCK_BOOTTIME, unix.CLOCK_TAI, unix.CLOCK_REALTIME_ALARM, unix.CLOCK_BOOTTIME_ALARM:
 		return 1, 0
 	case unix.CLOCK_REALTIME_COARSE, unix.CLOCK_MONOTONIC_COARSE:
 		return Tick, 0

@@ -65,6 +65,7 @@ type ThreadT struct {
 	Fresh             bool           `json:"fresh"`
 	LastEvent         int64          `json:"last_event"`
 	Futexes           []*FutexPlaceT `json:"futexes"`
+	Dispatch          *DispatchT     `json:"dispatch"`
 }
 
 func (t *ThreadT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -160,6 +161,8 @@ func (t *ThreadT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	ThreadAddFresh(builder, t.Fresh)
 	ThreadAddLastEvent(builder, t.LastEvent)
 	ThreadAddFutexes(builder, futexesOffset)
+	dispatchOffset := t.Dispatch.Pack(builder)
+	ThreadAddDispatch(builder, dispatchOffset)
 	return ThreadEnd(builder)
 }
 
@@ -240,6 +243,7 @@ func (rcv *Thread) UnPackTo(t *ThreadT) {
 		rcv.Futexes(&x, j)
 		t.Futexes[j] = x.UnPack()
 	}
+	t.Dispatch = rcv.Dispatch(nil).UnPack()
 }
 
 func (rcv *Thread) UnPack() *ThreadT {
@@ -993,8 +997,21 @@ func (rcv *Thread) FutexesLength() int {
 	return 0
 }
 
+func (rcv *Thread) Dispatch(obj *Dispatch) *Dispatch {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(128))
+	if o != 0 {
+		x := o + rcv._tab.Pos
+		if obj == nil {
+			obj = new(Dispatch)
+		}
+		obj.Init(rcv._tab.Bytes, x)
+		return obj
+	}
+	return nil
+}
+
 func ThreadStart(builder *flatbuffers.Builder) {
-	builder.StartObject(62)
+	builder.StartObject(63)
 }
 func ThreadAddTid(builder *flatbuffers.Builder, tid int32) {
 	builder.PrependInt32Slot(0, tid, 0)
@@ -1178,6 +1195,9 @@ func ThreadAddFutexes(builder *flatbuffers.Builder, futexes flatbuffers.UOffsetT
 }
 func ThreadStartFutexesVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
 	return builder.StartVector(56, numElems, 8)
+}
+func ThreadAddDispatch(builder *flatbuffers.Builder, dispatch flatbuffers.UOffsetT) {
+	builder.PrependStructSlot(62, flatbuffers.UOffsetT(dispatch), 0)
 }
 func ThreadEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

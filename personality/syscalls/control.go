@@ -6,6 +6,7 @@ import (
 	"starling/arch/isa"
 	"starling/ipc"
 	"starling/personality/signal"
+	"starling/personality/state"
 	"starling/personality/task"
 	"starling/personality/usermem"
 )
@@ -152,10 +153,31 @@ func prctl(c *task.Call) task.Result {
 			return fail(unix.EINVAL)
 		}
 		return 0
+	case prSetDispatch:
+		return setDispatch(c)
 	case unix.PR_MCE_KILL_GET:
 		return unix.PR_MCE_KILL_DEFAULT
 	}
 	return fail(unix.EINVAL)
+}
+
+// prSetDispatch is PR_SET_SYSCALL_USER_DISPATCH.
+const prSetDispatch = 59
+
+// setDispatch is prctl(2)'s PR_SET_SYSCALL_USER_DISPATCH.
+func setDispatch(c *task.Call) task.Result {
+	on, start, length, selector := c.Args[1], c.Args[2], c.Args[3], c.Args[4]
+	switch {
+	case on == 0 && start|length|selector == 0:
+		c.T.SetDispatch(nil)
+		return 0
+	case on != 1, start != 0 && start+length <= start:
+		return fail(unix.EINVAL)
+	case selector >= isa.TaskSize:
+		return fail(unix.EFAULT)
+	}
+	c.T.SetDispatch(&state.DispatchT{Start: start, Length: length, Selector: selector})
+	return 0
 }
 
 // defaultSlack is the timer slack of a thread that never set one, in ns.

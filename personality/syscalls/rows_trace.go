@@ -7,6 +7,6 @@ var traceRows = []Row{
 	{unix.SYS_PTRACE, "ptrace", ptrace, Partial, "all requests (table TraceRequests) but branch stepping and 32-bit thread areas (EIO)"},
 	{unix.SYS_PROCESS_VM_READV, "process_vm_readv", processVMReadv, Full, ""},
 	{unix.SYS_PROCESS_VM_WRITEV, "process_vm_writev", processVMWritev, Full, ""},
-	{unix.SYS_KCMP, "kcmp", kcmp, Partial, "KCMP_EPOLL_TFD is EOPNOTSUPP"},
+	{unix.SYS_KCMP, "kcmp", kcmp, Full, ""},
 	{unix.SYS_SECCOMP, "seccomp", seccompCall, Full, ""},
 }

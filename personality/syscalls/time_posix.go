@@ -47,6 +47,9 @@ func timerCreate(c *task.Call) task.Result {
 	if known != 0 {
 		return fail(known)
 	}
+	if alarmClock(s.Clock) && !c.T.Cred.Has(unix.CAP_WAKE_ALARM) {
+		return fail(unix.EPERM)
+	}
 	if cpu {
 		s.Clock, s.Target = k.Encode(), target
 	}

@@ -42,12 +42,18 @@ func clockNanosleep(c *task.Call) task.Result {
 	switch {
 	case id == unix.CLOCK_THREAD_CPUTIME_ID, descriptorClock(id):
 		return fail(unix.EOPNOTSUPP)
-	case alarmClock(id):
-		// It knows how to sleep, but has no device: the time is looked at first.
+	case alarmClock(id) && !c.Again:
+		// It looks at the time before it says what is not allowed.
 		if _, e := getTimespec(c, c.Args[2]); e != 0 {
 			return fail(e)
 		}
-		return fail(unix.EOPNOTSUPP)
+		if c.Args[1]&0xffffffff&^unix.TIMER_ABSTIME != 0 {
+			return fail(unix.EINVAL)
+		}
+		if !c.T.Cred.Has(unix.CAP_WAKE_ALARM) {
+			return fail(unix.EPERM)
+		}
+		offset, wall, _ = c.K.Clock.Base(id)
 	case !cpu:
 		var e unix.Errno
 		if offset, wall, e = c.K.Clock.Base(id); e != 0 {

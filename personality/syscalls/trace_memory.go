@@ -8,6 +8,7 @@ import (
 	"starling/arch/isa"
 	"starling/personality/task"
 	"starling/personality/usermem"
+	"starling/personality/vfs/epoll"
 )
 
 func processVMReadv(c *task.Call) task.Result  { return processVM(c, false) }
@@ -144,9 +145,32 @@ func kcmp(c *task.Call) task.Result {
 	case kcmpIO, kcmpSysVSem:
 		return 0 // nobody has an I/O context or undo list
 	case kcmpEpoll:
-		return fail(unix.EOPNOTSUPP) // as Linux answers where it does not compare targets
+		return kcmpTarget(c, a, b)
 	}
 	return fail(unix.EINVAL)
+}
+
+// kcmpTarget compares a file with what an epoll instance watches: the struct kcmp_epoll_slot at
+// the second index names its descriptor, the watched one, and which of those of that number.
+func kcmpTarget(c *task.Call, a, b *task.Thread) task.Result {
+	var slot [12]byte
+	if _, e := usermem.CopyIn(c.Mem(), slot[:], c.Args[4]); e != 0 {
+		return fail(e)
+	}
+	le := binary.LittleEndian
+	f, g := a.Files.Get(int32(c.Args[3])), b.Files.Get(int32(le.Uint32(slot[0:])))
+	if f == nil || g == nil {
+		return fail(unix.EBADF)
+	}
+	instance := epoll.Of(g)
+	if instance == nil {
+		return fail(unix.EINVAL)
+	}
+	target := instance.Target(int32(le.Uint32(slot[4:])), le.Uint32(slot[8:]))
+	if target == nil {
+		return fail(unix.ENOENT)
+	}
+	return ordered(f.Id, target.Id)
 }
 
 func ordered(a, b uint64) task.Result {

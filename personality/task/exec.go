@@ -107,6 +107,7 @@ func (k *Core) becomeProgram(t *Thread, p *program) {
 	t.Handlers.ResetForExec()
 	t.AltBase, t.AltSize, t.AltFlags = 0, 0, ssDisable
 	t.DisarmRestart()
+	t.SetDispatch(nil)
 	k.unshareFiles(t)
 	k.VFS.CloseForExec(t.Files)
 	if c := execCredentials(t.Cred, t.Cred.ID); !reflect.DeepEqual(c, t.Cred) {

@@ -119,7 +119,7 @@ func (k *Core) unlink(t *Thread) {
 
 // lookAtCalls keeps AttendTrace true: somebody looks at calls, or at single steps over them.
 func (t *Thread) lookAtCalls() {
-	if t.guard.Mode != 0 || t.trace != nil && t.trace.resume() != ResumeCont {
+	if t.guard.Mode != 0 || t.Dispatch != nil || t.trace != nil && t.trace.resume() != ResumeCont {
 		t.attention |= AttendTrace
 	} else {
 		t.attention &^= AttendTrace

@@ -19,6 +19,9 @@ const messageEmulate = 1<<32 | MessageEntry
 func (k *Core) enter(t *Thread) {
 	t.become(Calling)
 	k.noResultYet(t)
+	if k.dispatched(t) {
+		return
+	}
 	tr := t.trace
 	if tr == nil {
 		k.guarded(t, false)

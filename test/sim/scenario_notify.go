@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 
 	kernel "starling/ipc/sim"
@@ -114,6 +116,40 @@ var notifyScenarios = []Scenario{
 			p.Syscall(unix.SYS_CLOSE, fd)
 			_, status := wait(p, child, 0)
 			want(p, "status", int64(status), 0)
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "calls become signals where the selector says so", Output: "SIGSYS code 2 call 110 result 110\nallowed\ndone\n",
+		Main: func(p *kernel.Prog) {
+			const set = 59 // PR_SET_SYSCALL_USER_DISPATCH
+			sel := p.Alloc(8)
+			prctl := func(args ...uint64) int64 { return p.Syscall(unix.SYS_PRCTL, append([]uint64{set}, args...)...) }
+			want(p, "off with more", prctl(0, 1, 0, 0), fails(unix.EINVAL))
+			want(p, "a range that wraps", prctl(1, 8, ^uint64(0), 0), fails(unix.EINVAL))
+			want(p, "mode", prctl(2, 0, 0, 0), fails(unix.EINVAL))
+			want(p, "selector", prctl(1, 0, 0, 1<<63), fails(unix.EFAULT))
+			p.Sigaction(int(unix.SIGSYS), p.Handler(func(p *kernel.Prog, _ int, info, _ uint64) {
+				p.Store8(sel, 0)
+				p.Print(1, fmt.Sprintf("SIGSYS code %d call %d ", p.Load32(info+8), p.Load32(info+24)))
+			}), saSiginfo, 0)
+			ok(p, "on", prctl(1, 0, 0, sel))
+			child := func(byte8 byte) int64 {
+				return p.Fork(func(p *kernel.Prog) {
+					ok(p, "on", p.Syscall(unix.SYS_PRCTL, set, 1, 0, 0, sel))
+					p.Store8(sel, byte8)
+					p.Syscall(unix.SYS_GETPPID)
+				})
+			}
+			p.Store8(sel, 1)
+			r := p.Syscall(unix.SYS_GETPPID)
+			p.Print(1, fmt.Sprintf("result %d\n", r))
+			check(p, "getppid", p.Syscall(unix.SYS_GETPPID) >= 0)
+			p.Print(1, "allowed\n")
+			_, status := wait(p, child(7), 0)
+			want(p, "no such selection", int64(status&0x7f), int64(unix.SIGSYS))
+			ok(p, "off", prctl(0, 0, 0, 0))
+			p.Store8(sel, 1)
+			check(p, "getppid", p.Syscall(unix.SYS_GETPPID) >= 0)
 			p.Print(1, "done\n")
 		}},
 }

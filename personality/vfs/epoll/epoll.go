@@ -295,3 +295,17 @@ func (e *Epoll) sorted() []*item {
 	vfs.SortByID(all, func(it *item) uint64 { return it.Order })
 	return all
 }
+
+// Target is the nth file, from 0, that is watched under a descriptor's number; nil: there is none.
+func (e *Epoll) Target(fd int32, n uint32) *vfs.File {
+	for _, it := range e.sorted() {
+		if it.Fd != fd {
+			continue
+		}
+		if n == 0 {
+			return it.f
+		}
+		n--
+	}
+	return nil
+}
