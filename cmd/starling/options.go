@@ -35,6 +35,7 @@ type options struct {
 	traceJSON string
 	missing   bool
 	verbose   bool
+	socket    string
 	swapEvery time.Duration
 	swapWith  []string
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -37,6 +38,7 @@ executed or found, and 125 when Starling itself failed.`,
 	o.flags(c.Flags())
 	c.Flags().DurationVar(&o.swapEvery, "swap-every", 0, "put a new instance into the personality's place again and again, after this `TIME` of the machine's clock")
 	c.Flags().StringArrayVar(&o.swapWith, "swap-with", nil, "swap to this `BUILD`; may be repeated, then they take turns (default: the one that runs)")
+	c.Flags().StringVar(&o.socket, "socket", "", "where \"starling ctl\" reaches the system: a `PATH` (default: one in the user's runtime directory)")
 	c.Flags().DurationVar(&timeout, "timeout", 0, "end the run after this time (0: never)")
 	return c
 }
@@ -114,6 +116,11 @@ func (s *system) run(o *options, timeout time.Duration) (status int, messages []
 	one.Trace = lines.Add
 	hub := live.NewHub(machine.Done())
 	one.OnLine, one.Commands = hub.Line, hub.Commands
+	if listener, err := hub.Listen(o.socket); err != nil {
+		complain(fmt.Sprintf("no control socket: %v", err))
+	} else {
+		defer listener.Close()
+	}
 	if o.swapEvery > 0 {
 		swaps := live.Swapper{Hub: hub, Server: s.personality, Every: o.swapEvery, Builds: o.swapWith}
 		swaps.Start()
