@@ -22,12 +22,13 @@ var packages = map[string]struct {
 	profile overlay.Profile
 	path    string
 }{
-	KernelProgram: {overlay.Kernel, "./microkernel/cmd/kernel"},
-	RootProgram:   {overlay.Server, "./servers/root"},
-	"console":     {overlay.Server, "./servers/console"},
-	"hello":       {overlay.Server, "./servers/hello"},
-	"pager":       {overlay.Server, "./pager/cmd/pager"},
-	"linux":       {overlay.Server, "./personality/cmd/linux"},
+	KernelProgram:       {overlay.Kernel, "./microkernel/cmd/kernel"},
+	RootProgram:         {overlay.Server, "./servers/root"},
+	"console":           {overlay.Server, "./servers/console"},
+	"hello":             {overlay.Server, "./servers/hello"},
+	"pager":             {overlay.Server, "./pager/cmd/pager"},
+	"linux":             {overlay.Server, "./personality/cmd/linux"},
+	"personality-hello": {overlay.Server, "./personality/cmd/hello"},
 }
 
 // sourceFolders is what the programs are made of.

@@ -71,10 +71,14 @@ type Swapped struct {
 	Step  string `json:"step,omitempty"`
 	// Pause is how long no event was delivered, Warm how long the new instance took
 	// before; ns of the machine, which are instructions when those are counted.
-	Pause   int64  `json:"pause_ns"`
-	Warm    int64  `json:"warm_ns"`
-	Bytes   uint64 `json:"bytes"`
-	Records uint64 `json:"records"`
+	// HandOver and TakeOver are its parts: until the old instance had exported, and
+	// until the new one had imported and exported.
+	Pause    int64  `json:"pause_ns"`
+	HandOver int64  `json:"hand_over_ns"`
+	TakeOver int64  `json:"take_over_ns"`
+	Warm     int64  `json:"warm_ns"`
+	Bytes    uint64 `json:"bytes"`
+	Records  uint64 `json:"records"`
 	// Digests of the state: as handed over, and as the new instance exports it.
 	DigestBefore string `json:"digest_before,omitempty"`
 	DigestAfter  string `json:"digest_after,omitempty"`

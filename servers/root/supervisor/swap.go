@@ -177,6 +177,7 @@ func (r *Root) staged() {
 		r.handOver()
 	case stepHandOver:
 		w.handed = out
+		w.report.HandOver = r.t.Now() - w.warm
 		n := r.order(w.next, supervise.Order{Command: supervise.CommandTakeOver, Object: out.Object, Size: out.Size})
 		r.tell(w.next, stepTakeOver, n)
 	case stepTakeOver:
@@ -216,6 +217,7 @@ func (r *Root) handOver() {
 func (r *Root) compare(out supervise.Outcome) {
 	w := r.swap
 	w.step = stepCompare
+	w.report.TakeOver = r.t.Now() - w.warm - w.report.HandOver
 	w.report.Bytes, w.report.Records = w.handed.Size, w.handed.Records
 	w.report.DigestBefore, w.report.DigestAfter = digestText(w.handed.Digest), digestText(out.Digest)
 	if w.handed.Digest != out.Digest {

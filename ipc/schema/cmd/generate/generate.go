@@ -34,6 +34,7 @@ const frameSchema = "frame_amd64.fbs"
 var jobs = []job{
 	{dir: "ipc/schema", out: "ipc", skip: []string{frameSchema}},
 	{dir: "personality/state", out: "personality", objects: true},
+	{dir: "personality/hello", out: "personality", objects: true},
 	{dir: "ipc/wire/sample", out: "ipc/wire", objects: true},
 }
 
