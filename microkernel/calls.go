@@ -191,6 +191,9 @@ func (k *kernel) callThreadCreate(t *thread, c *capability) ipc.Error {
 	m.mapped = true
 	if trapTo != nil && spec.Kind == ipc.Program && spec.Priority == priorities-1 {
 		made.Gate, made.GateBadge = &trapTo.Gate, spec.TrapBadge
+		if faultTo != nil {
+			made.FaultGate, made.FaultBadge = &faultTo.Gate, spec.FaultBadge
+		}
 	}
 	made.faultTo, made.faultBadge = faultTo.use(), spec.FaultBadge
 	made.trapTo, made.trapBadge = trapTo.use(), spec.TrapBadge
@@ -258,7 +261,7 @@ func (k *kernel) callThreadRecall(t *thread, c *capability) ipc.Error {
 		return ipc.ErrInvalid
 	}
 	to.recalled = true
-	to.noShortReply()
+	to.Long()
 	if to.State == cpu.StateReady {
 		k.unready(to)
 		k.wake(k.release(to))
@@ -278,6 +281,7 @@ func (k *kernel) callThreadSetSpace(t *thread, c *capability) ipc.Error {
 	old := to.space
 	to.setSpace(into.space())
 	to.faultBadge = t.Argument(2)
+	to.FaultBadge = to.faultBadge
 	k.dropSpace(old)
 	return 0
 }

@@ -34,13 +34,6 @@ func endpointAt(t *thread) *endpoint { return endpointOf(t.At) }
 // waiting is the server that waits here.
 func (e *endpoint) waiting() *thread { return threadOf(e.Waiter) }
 
-// noShortReply makes the next reply to a delivered thread come to the kernel proper.
-func (t *thread) noShortReply() {
-	if t.At != nil && t.At.Last == &t.Context {
-		t.At.Last = nil
-	}
-}
-
 // dropEndpoint takes one reference away. Threads hold references to where their events
 // go, and callers hold the capability they called with, so that nothing is queued
 // at an endpoint that nothing refers to.
@@ -110,7 +103,7 @@ func (k *kernel) post(t *thread, e *endpoint, badge uint64) (woken *thread) {
 	if w == nil {
 		t.State = cpu.StateQueued
 		e.queue.push(t)
-		e.Busy = 1
+		e.Last = nil // there is something to receive
 		return nil
 	}
 	k.deliver(t, w)
@@ -131,7 +124,7 @@ func (k *kernel) fillFrame(t *thread) {
 	}
 	f.Address, f.Error, f.DebugStatus = t.Address, t.Code, 0
 	if t.is(ipc.EventException) {
-		f.Vector = uint16(t.a)
+		f.Vector = uint16(t.A)
 		if t.IsDebug() {
 			f.DebugStatus = t.DebugStatus()
 		}
@@ -140,13 +133,13 @@ func (k *kernel) fillFrame(t *thread) {
 
 // deliver puts a thread's event into the registers of the server that receives it.
 func (k *kernel) deliver(t, w *thread) {
-	a, b := t.a, t.b
+	a, b := t.A, t.B
 	if t.is(ipc.EventMessage) {
 		a, b = k.transfer(t, w, a, b)
 	}
 	w.SetEvent(t.Kind, t.Badge, t.Name, t.Sequence, uint64(k.now), a, b)
 	t.State = cpu.StateDelivered
-	if t.Frame != nil && !t.recalled {
+	if t.Short() && !t.recalled {
 		t.At.Last = &t.Context
 	}
 }
@@ -165,6 +158,9 @@ func (k *kernel) receive(w *thread, e *endpoint) bool {
 		t := e.queue.head
 		e.queue.remove(t)
 		k.deliver(t, w)
+		if e.queue.head != nil {
+			e.Last = nil
+		}
 	default:
 		return false
 	}
@@ -178,7 +174,7 @@ func (k *kernel) wait(t *thread, e *endpoint) bool {
 	if k.receive(t, e) {
 		return true
 	}
-	e.Waiter, e.Busy = &t.Context, 0
+	e.Waiter = &t.Context
 	t.State, t.At = cpu.StateWaiting, &e.Gate
 	return false
 }
@@ -190,6 +186,6 @@ func (k *kernel) notify(e *endpoint, bits uint64) {
 		k.receive(w, e)
 		k.makeReady(w)
 	} else {
-		e.Busy = 1
+		e.Last = nil
 	}
 }

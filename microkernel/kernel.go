@@ -68,13 +68,7 @@ func (k *kernel) handle(t *thread) *thread {
 
 // fault goes to the fault endpoint first.
 func (k *kernel) fault(t *thread) *thread {
-	access := ipc.Read
-	if write, execute := t.PageFault(); execute {
-		access = ipc.Execute
-	} else if write {
-		access = ipc.Write
-	}
-	t.setEvent(ipc.EventFault, t.Address, uint64(access))
+	t.setEvent(ipc.EventFault, t.Address, t.Access())
 	if t.faultTo == nil {
 		return k.prefer(k.post(t, t.trapTo, t.trapBadge))
 	}

@@ -96,10 +96,10 @@ func (k *kernel) reply(t *thread, name, sequence, packed uint64) (woken *thread,
 	if action > ipc.ActionForward || mask&^maskAll != 0 || class > uint64(ipc.FaultOutOfMemory) || mask != 0 && to.Frame == nil {
 		return nil, ipc.ErrInvalid
 	}
-	if action == ipc.ActionForward && (!to.is(ipc.EventFault) || to.b>>classShift != 0 || class == 0) {
+	if action == ipc.ActionForward && (!to.is(ipc.EventFault) || to.B>>classShift != 0 || class == 0) {
 		return nil, ipc.ErrInvalid
 	}
-	to.noShortReply()
+	to.Long()
 	to.take(mask)
 	switch action {
 	case ipc.ActionResume:
@@ -127,7 +127,7 @@ const classShift = 8
 
 // forward hands a fault on to the trap endpoint with the pager's verdict.
 func (k *kernel) forward(t *thread, class uint64) *thread {
-	t.b |= class << classShift
+	t.B |= class << classShift
 	if t.server != nil {
 		k.failClients(t)
 	}

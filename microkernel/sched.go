@@ -163,7 +163,7 @@ func (k *kernel) expire() {
 			k.receive(w, e)
 			k.makeReady(w)
 		} else {
-			e.Busy = 1
+			e.Last = nil
 		}
 	}
 	if k.deadlines != nil {
@@ -191,7 +191,7 @@ func (k *kernel) setDeadline(e *endpoint, deadline int64) {
 	}
 	e.deadline, e.timed = deadline, true
 	if deadline <= k.now {
-		e.Busy = 1
+		e.Last = nil
 	}
 	p := &k.deadlines
 	for *p != nil && (*p).deadline <= deadline {

@@ -90,7 +90,7 @@ func (k *kernel) remove(t *thread, h ipc.Handle) {
 	s := t.server
 	c := s.slot(h)
 	if t.WaitHandle == uint64(h) {
-		t.WaitGate = nil
+		t.WaitHandle = 0
 	}
 	k.dropCapability(c)
 	*c = capability{badge: uint64(s.free)}

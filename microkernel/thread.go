@@ -16,7 +16,6 @@ type thread struct {
 	priority uint8
 	recalled bool   // report instead of running next
 	above    uint32 // bits of the priorities that are more important
-	a, b     uint64 // arguments 0 and 1 of the pending event, see callnum
 	server   *server
 	space    *space
 
@@ -30,7 +29,7 @@ type thread struct {
 const _ = uint(cpu.VectorOffset - unsafe.Sizeof(thread{}))
 
 // setEvent says what the thread stopped for.
-func (t *thread) setEvent(kind ipc.EventKind, a, b uint64) { t.Kind, t.a, t.b = uint64(kind), a, b }
+func (t *thread) setEvent(kind ipc.EventKind, a, b uint64) { t.Kind, t.A, t.B = uint64(kind), a, b }
 
 // is tells whether the pending event is of a kind.
 func (t *thread) is(kind ipc.EventKind) bool { return t.Kind == uint64(kind) }
@@ -153,7 +152,7 @@ func (k *kernel) destroyThread(t *thread) {
 	case cpu.StateWaiting:
 		t.At.Waiter = nil
 	case cpu.StateDelivered:
-		t.noShortReply()
+		t.Long()
 	}
 	cpu.Forget(&t.Context)
 	sp := t.space

@@ -4,11 +4,14 @@ package amd64
 
 import "strings"
 
-// registersAtFault is what trapStub pushed for an exception of ring 0, in the order of
-// registerNames.
-type registersAtFault [22]uint64
+// brokenState is the general registers at an exception of ring 0.
+var brokenState Context
 
-const registerNames = "ax bx cx dx bp si di r8 r9 r10 r11 r12 r13 r14 r15 vector code ip cs flags sp ss "
+// trapFrame is what the processor and the vector's stub pushed.
+type trapFrame [7]uint64
+
+// registerNames are the words of frame.Registers before IP, then those of trapFrame.
+const registerNames = "r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di - vector code ip cs flags sp ss "
 
 // ExitBroken is the exit code of a kernel that found itself broken.
 const ExitBroken = 126
@@ -16,12 +19,17 @@ const ExitBroken = 126
 // brokenKernel says what is known and stops the machine. It runs on a trap stack
 // under whatever g the kernel had: the stack check passes there, because the image
 // lies above the heap, and nothing is allocated.
-func brokenKernel(r *registersAtFault) {
+func brokenKernel(trap *trapFrame) {
 	Say("\nkernel broken: exception in ring 0")
-	for i, names := 0, registerNames; i < len(r); i++ {
+	words := generalOf(&brokenState.Regs)
+	for i, names := 0, registerNames; names != ""; i++ {
 		end := strings.IndexByte(names, ' ')
 		Say(" ")
-		SayWord(names[:end], r[i])
+		if i < len(words) {
+			SayWord(names[:end], words[i])
+		} else {
+			SayWord(names[:end], trap[i-len(words)])
+		}
 		names = names[end+1:]
 	}
 	SayWord(" cr2", readCR2())

@@ -52,16 +52,17 @@ type Link struct {
 	Name     uint64 // thread number | generation<<32
 	Sequence uint64
 	Badge    uint64
+	A, B     uint64 // arguments 0 and 1 of the event, see callnum
 	User     uint64 // ticks spent in ring 3
 
-	// Programs: the gate that their system calls go to by the short way, nil if there
-	// is none; their badge there; their frame.
-	Gate      *Gate
-	GateBadge uint64
-	Frame     *frame.Frame
+	// Programs: the gates that system calls and exceptions, and page faults, go to by the
+	// short way, one where nobody waits if there is none; their badge there; their frame.
+	Gate, FaultGate       *Gate
+	GateBadge, FaultBadge uint64
+	Frame                 *frame.Frame
 
-	// Servers: the gate they last waited at, and by which handle. nil: they may not
-	// reply by the short way.
+	// Servers: the gate they last waited at, and by which handle. They reply by the short
+	// way if it is still theirs.
 	WaitGate   *Gate
 	WaitHandle uint64
 }
@@ -80,12 +81,29 @@ const (
 type Gate struct {
 	Owner  *Context // the server that last waited here
 	Waiter *Context // the server that waits here, nil if none
-	Last   *Context // the program whose event was delivered last and not answered: the one that may be answered by the short way
-	Busy   uint64   // 0 if there is nothing to receive
+	Last   *Context // the program whose event was delivered last, if a reply may resume it by the short way
 }
 
-// TrapSyscall is the value of Context.Trap after a SYSCALL instruction.
-const TrapSyscall = 256
+// noGate is where nobody waits.
+var noGate Gate
+
+// Short tells whether a reply may resume the program by the short way, which loads
+// neither lazy vector state nor debug registers.
+func (c *Context) Short() bool { return processor.owner == c && !c.watched }
+
+// Long makes the next reply to a delivered thread come to the kernel proper.
+func (c *Context) Long() {
+	if c.At != nil && c.At.Last == c {
+		c.At.Last = nil
+	}
+}
+
+// TrapSyscall is the value of Context.Trap after a SYSCALL instruction; trapReply that of a program
+// that was replied to with the register groups in Code.
+const (
+	TrapSyscall = 256
+	trapReply   = 257
+)
 
 const (
 	_ = uint(VectorOffset - unsafe.Sizeof(Context{}))
@@ -107,21 +125,27 @@ const (
 
 // Types of this package under which go_asm.h has the offsets of the frame's parts.
 type (
-	registers frame.Registers
-	header    frame.Event
+	registers   frame.Registers
+	header      frame.Event
+	breakpoints frame.Debug
 )
 
 const (
 	frameRegs = unsafe.Offsetof(frame.Frame{}.Regs)
 
 	// Numbers of the kernel interface; the microkernel's tests compare them.
-	kindSyscall   = 1      // ipc.EventSyscall
-	callReplyWait = 3      // callnum.ReplyWait
-	plainResult   = 1 << 8 // a reply that resumes and takes the result register
+	kindSyscall   = 1 // ipc.EventSyscall
+	kindFault     = 2
+	kindException = 3
+	callReplyWait = 3 // callnum.ReplyWait
+	plainResult   = replyMask * uint64(GroupResult)
+	replyMask     = 1 << 8 // of a reply that resumes: where its register groups begin
+	// Replies of the short way; new debug registers are the microkernel's.
+	shortReplies = replyMask * uint64(GroupAll&^GroupDebug)
 )
 
 // InterfaceNumbers are the numbers of the kernel interface that assembly contains.
-var InterfaceNumbers = [...]uint64{kindSyscall, callReplyWait, plainResult}
+var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, callReplyWait, plainResult}
 
 // Init makes c the context of a new thread that runs in the space of root. The
 // page that c lies in must be zero.
@@ -129,6 +153,7 @@ func (c *Context) Init(program bool, root PageTable) {
 	c.Regs.CS, c.Regs.SS, c.Regs.Flags, c.Regs.OrigAX = selUserCode, selUserData, flagsFixed, noCall
 	c.root = root.root
 	c.slow, c.vectors = 1, 1
+	c.Gate, c.FaultGate, c.WaitGate = &noGate, &noGate, &noGate
 	if program {
 		c.program = 1
 	}
@@ -177,9 +202,18 @@ func (c *Context) SetEvent(kind, badge, thread, sequence, time, a, b uint64) {
 	r.AX, r.DX, r.SI, r.R8, r.DI, r.R9, r.R10 = kind, badge, thread, sequence, time, a, b
 }
 
-// PageFault tells what the last trap, a page fault, tried: write, execute.
-// Error code bits: SDM 3A 4.7.
-func (c *Context) PageFault() (write, execute bool) { return c.Code&2 != 0, c.Code&16 != 0 }
+// Error code bits of a page fault, SDM 3A 4.7.
+const (
+	faultWrite   = 1 << 1
+	faultExecute = 1 << 4
+	faultBits    = faultWrite | faultExecute
+)
+
+// accesses are what page faults tried, with the values of ipc.Access.
+var accesses = [...]uint8{0: 1, faultWrite: 2, faultExecute: 4, faultBits: 4}
+
+// Access is what the last trap, a page fault, tried.
+func (c *Context) Access() uint64 { return uint64(accesses[c.Code&faultBits]) }
 
 // IsPageFault, IsInterrupt, IsDebug and IsSpurious (a non-maskable interrupt, which
 // nothing here sends) classify Trap.

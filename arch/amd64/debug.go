@@ -30,7 +30,9 @@ func (c *Context) takeDebug(d frame.Debug) {
 	c.debug = d
 	c.debug.DR7 = dr7 | dr7Fixed
 	c.debug.DR6 = d.DR6&dr6User | dr6Fixed
-	c.watched = dr7&dr7Enable != 0
+	if c.watched = dr7&dr7Enable != 0; c.watched {
+		c.Gate, c.FaultGate = &noGate, &noGate // they would hit the server, too: from now on the long way
+	}
 	if processor.watched == c {
 		processor.watched = nil // load them again
 		writeDR7(0)
@@ -54,11 +56,5 @@ func (c *Context) watch() {
 	}
 }
 
-// DebugStatus returns DR6 after a debug exception and clears it, as every
-// handler must (SDM 3B 18.2.3).
-func (c *Context) DebugStatus() uint64 {
-	s := readDR6()
-	writeDR6(dr6Fixed)
-	c.debug.DR6 = s
-	return s
-}
+// DebugStatus is DR6 after a debug exception.
+func (c *Context) DebugStatus() uint64 { return c.debug.DR6 }

@@ -70,7 +70,7 @@ func initDescriptors() {
 	}
 	task[102] = byte(len(task)) // I/O map beyond the limit: every port access of ring 3 faults
 
-	stubs := trapStubs()
+	_, _, stubs := entryPoints()
 	for v := range idt {
 		a := stubs + uint64(v)*stubBytes
 		attributes := uint64(gateInterrupt)

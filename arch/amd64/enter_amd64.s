@@ -27,21 +27,14 @@ TEXT ·intoRing3(SB),NOSPLIT|NOFRAME,$0
 	WRFSBASE_AX
 	MOVQ	REG(registers_GSBase), AX
 	WRGSBASE_AX
-	RDTSC
-	SHLQ	$32, DX
-	ORQ	DX, AX
+	TICKS
 	MOVQ	AX, CPU(perProcessor_resumed)
 	CMPQ	Context_vectors(DI), $0
 	JEQ	general
 	LOAD_VECTORS
 general:
-	LOAD_KEPT
-	MOVQ	REG(registers_R10), R10
-	MOVQ	REG(registers_R9), R9
-	MOVQ	REG(registers_R8), R8
-	MOVQ	REG(registers_AX), AX
-	MOVQ	REG(registers_DX), DX
-	MOVQ	REG(registers_SI), SI
+	EACH_KEPT(LOAD)
+	EACH_OTHER(LOAD)
 	CMPQ	Context_slow(DI), $0
 	JNE	slow
 	MOVQ	REG(registers_IP), CX
@@ -86,49 +79,19 @@ TEXT ·syscallEntry32(SB),NOSPLIT|NOFRAME,$0
 TEXT ·trapStub(SB),NOSPLIT|NOFRAME,$0
 	TESTB	$3, 24(SP)
 	JEQ	kernel
-	CLD
-	MOVQ	DI, CPU(perProcessor_scratch)
-	MOVQ	CPU(perProcessor_current), DI
-	SAVE_GENERAL
-	MOVQ	CPU(perProcessor_scratch), AX
-	MOVQ	AX, REG(registers_DI)
-	MOVQ	$-1, REG(registers_OrigAX)
-	MOVQ	0(SP), AX
-	MOVQ	AX, Context_Trap(DI)
-	MOVQ	8(SP), AX
-	MOVQ	AX, Context_Code(DI)
-	MOVQ	16(SP), AX
-	MOVQ	AX, REG(registers_IP)
-	MOVQ	24(SP), AX
-	MOVQ	AX, REG(registers_CS)
-	CMPQ	AX, $const_selUserCode
-	JEQ	code64
-	MOVQ	$0, LINK(Link_Gate)(DI) // the short way knows 64-bit code only
-code64:
-	MOVQ	32(SP), AX
-	MOVQ	AX, REG(registers_Flags)
-	MOVQ	40(SP), AX
-	MOVQ	AX, REG(registers_SP)
-	MOVQ	48(SP), AX
-	MOVQ	AX, REG(registers_SS)
-	MOVQ	CR2, AX
-	MOVQ	AX, Context_Address(DI)
-	MOVQ	$1, Context_slow(DI)
-	MOVQ	$1, Context_vectors(DI)
-	SAVE_VECTORS
-	LEAVE
+	JMP	·trap(SB)
 
 	// From ring 0: an interrupt ends Halt; debug exceptions and NMIs in the entry
 	// window are ignored; a fault of the IRET to ring 3 belongs to the thread. All
 	// else is a broken kernel.
 kernel:
 	CMPQ	0(SP), $const_firstInterrupt
-	JLT	exception
+	JLT	inside
 	MOVQ	0(SP), AX
 	GO_STACK
 	MOVQ	AX, 8(SP) // the result of halt
 	RET
-exception:
+inside:
 	CMPQ	0(SP), $const_vectorNMI
 	JEQ	ignore
 	CMPQ	0(SP), $const_vectorDebug
@@ -139,39 +102,128 @@ exception:
 	JNE	broken
 	// The registers were all loaded from the context: nothing needs saving.
 	MOVQ	CPU(perProcessor_current), DI
-	MOVQ	0(SP), AX
-	MOVQ	AX, Context_Trap(DI)
-	MOVQ	8(SP), AX
-	MOVQ	AX, Context_Code(DI)
+	POPQ	Context_Trap(DI)
+	POPQ	Context_Code(DI)
 	MOVQ	$-1, REG(registers_OrigAX)
 	MOVQ	$1, Context_vectors(DI)
-	LEAVE
+	SAVE_BASES
+	JMP	·leave(SB)
 ignore:
 	INCQ	CPU(perProcessor_stray)
 	ADDQ	$16, SP
 	IRETQ
 broken:
-	PUSHQ	R15
-	PUSHQ	R14
-	PUSHQ	R13
-	PUSHQ	R12
-	PUSHQ	R11
-	PUSHQ	R10
-	PUSHQ	R9
-	PUSHQ	R8
 	PUSHQ	DI
-	PUSHQ	SI
-	PUSHQ	BP
-	PUSHQ	DX
-	PUSHQ	CX
-	PUSHQ	BX
-	PUSHQ	CPU(perProcessor_scratch)
+	LEAQ	·brokenState(SB), DI
+	SAVE_GENERAL
+	POPQ	REG(registers_DI)
+	MOVQ	CPU(perProcessor_scratch), AX
+	SAVE(AX, registers_AX)
 	MOVQ	SP, AX
 	ANDQ	$~15, SP
 	SUBQ	$16, SP
 	MOVQ	AX, 0(SP)
 	CALL	·brokenKernel(SB)
 	UNDEF
+
+// A trap of ring 3; the stack is trapStub's.
+TEXT ·trap(SB),NOSPLIT|NOFRAME,$0
+	CLD
+	MOVQ	DI, CPU(perProcessor_scratch)
+	MOVQ	CPU(perProcessor_current), DI
+	SAVE_GENERAL
+	MOVQ	CPU(perProcessor_scratch), AX
+	SAVE(AX, registers_DI)
+	MOVQ	$-1, REG(registers_OrigAX)
+	POPQ	Context_Trap(DI)
+	POPQ	Context_Code(DI)
+	POPQ	REG(registers_IP)
+	POPQ	REG(registers_CS)
+	POPQ	REG(registers_Flags)
+	POPQ	REG(registers_SP)
+	POPQ	REG(registers_SS)
+	MOVQ	Context_Trap(DI), R12
+	MOVQ	Context_Code(DI), R14
+	MOVQ	CR2, R13
+	MOVQ	R13, Context_Address(DI)
+	MOVQ	$1, Context_slow(DI)
+	MOVQ	$1, Context_vectors(DI)
+	SAVE_VECTORS
+	SAVE_BASES
+	CMPQ	REG(registers_CS), $const_selUserCode
+	JEQ	code64
+	LEAQ	·noGate(SB), BX // the short way knows 64-bit code only
+	MOVQ	BX, LINK(Link_Gate)(DI)
+	MOVQ	BX, LINK(Link_FaultGate)(DI)
+code64:
+	XORL	R15, R15
+	CMPQ	R12, $const_vectorDebug
+	JNE	ordinary
+	MOVQ	DR6, R15
+	MOVQ	R15, (Context_debug+breakpoints_DR6)(DI)
+	MOVL	$const_dr6Fixed, AX // every handler must clear it (SDM 3B 18.2.3)
+	MOVQ	AX, DR6
+ordinary:
+	// The short way: R13 and R14 become the arguments of the event, R8 kind and vector, R15
+	// the debug status.
+	CMPQ	R12, $const_vectorPageFault
+	JNE	exception
+	MOVQ	LINK(Link_FaultGate)(DI), BX
+	MOVQ	LINK(Link_FaultBadge)(DI), R10
+	MOVQ	Gate_Waiter(BX), R9
+	TESTQ	R9, R9
+	JEQ	long
+	MOVL	$const_kindFault, R8
+	ANDL	$const_faultBits, R14
+	LEAQ	·accesses(SB), AX
+	MOVBQZX	(AX)(R14*1), R14
+	JMP	publish
+exception:
+	CMPQ	R12, $const_firstInterrupt
+	JGE	long
+	CMPQ	R12, $const_vectorNMI
+	JEQ	long
+	MOVQ	LINK(Link_Gate)(DI), BX
+	MOVQ	LINK(Link_GateBadge)(DI), R10
+	MOVQ	Gate_Waiter(BX), R9
+	TESTQ	R9, R9
+	JEQ	long
+	MOVQ	R12, R13
+	MOVQ	R12, R8
+	SHLQ	$16, R8
+	ORQ	$const_kindException, R8
+publish:
+	MOVQ	R13, LINK(Link_A)(DI)
+	MOVQ	R14, LINK(Link_B)(DI)
+	MOVQ	LINK(Link_Frame)(DI), R11
+	MOVQ	Context_Address(DI), AX
+	MOVQ	AX, EVENT(header_Address)
+	MOVQ	Context_Code(DI), AX
+	MOVQ	AX, EVENT(header_Error)
+	MOVQ	R15, EVENT(header_DebugStatus)
+	MOVQ	DI, R12
+	LEAQ	REG(0), SI
+	LEAQ	FRAME(0), DI
+	MOVL	$(registers__size/8), CX
+	REP; MOVSQ
+	MOVQ	R12, DI
+	MOVQ	R9, CX
+	MOVQ	R8, SI
+	JMP	·deliver(SB)
+long:
+	JMP	·leave(SB)
+
+// The way back to Go, with the bases saved: the time, and the Go caller's stack.
+TEXT ·leave(SB),NOSPLIT|NOFRAME,$0
+	LDMXCSR	·kernelMXCSR(SB)
+	TICKS
+	MOVQ	AX, Context_Entered(DI)
+	SUBQ	CPU(perProcessor_resumed), AX
+	ADDQ	AX, LINK(Link_User)(DI)
+	MOVQ	CPU(perProcessor_goFS), AX
+	WRFSBASE_AX
+	GO_STACK
+	RET
 
 // func halt() (vector uint64)
 //
@@ -185,18 +237,14 @@ again:
 	HLT
 	JMP	again // an NMI
 
-// func syscallEntries() (entry, entry32 uint64)
-TEXT ·syscallEntries(SB),NOSPLIT,$0-16
+// func entryPoints() (syscall, syscall32, traps uint64)
+TEXT ·entryPoints(SB),NOSPLIT,$0-24
 	LEAQ	·syscallEntry(SB), AX
-	MOVQ	AX, entry+0(FP)
+	MOVQ	AX, syscall+0(FP)
 	LEAQ	·syscallEntry32(SB), AX
-	MOVQ	AX, entry32+8(FP)
-	RET
-
-// func trapStubs() uint64
-TEXT ·trapStubs(SB),NOSPLIT,$0-8
+	MOVQ	AX, syscall32+8(FP)
 	LEAQ	·vectors(SB), AX
-	MOVQ	AX, ret+0(FP)
+	MOVQ	AX, traps+16(FP)
 	RET
 
 DATA	·kernelMXCSR(SB)/4, $const_mxcsrInitial

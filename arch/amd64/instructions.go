@@ -18,9 +18,10 @@ func cpuid(leaf, sub uint32) (a, b, c, d uint32)
 func xsetbv(v uint64)
 func xsaveLive(area unsafe.Pointer, components uint64)
 func xrstor(area unsafe.Pointer, components uint64)
+func loadVectors(c *Context, area *xsaveArea, components uint64)
+func storeVectors(c *Context, area *xsaveArea, components uint64)
 func readSelectors() (ds, es, fs, gs uint64)
 func writeSelectors(ds, es, fs, gs uint64)
-func orCR0(bits uint64)
 func orCR4(bits uint64)
 func readCR2() uint64
 func readCR3() uint64
@@ -28,8 +29,6 @@ func stop()
 func writeCR3(v uint64)
 func invlpg(address uint64)
 func writeDR(dr0, dr1, dr2, dr3 uint64)
-func readDR6() uint64
-func writeDR6(v uint64)
 func writeDR7(v uint64)
 func loadDescriptors(gdt, idt *[10]byte)
 
@@ -39,5 +38,4 @@ func Ticks() uint64
 // defined in enter_amd64.s
 func enter(c *Context)
 func halt() (vector uint64)
-func syscallEntries() (entry, entry32 uint64)
-func trapStubs() uint64
+func entryPoints() (syscall, syscall32, traps uint64)

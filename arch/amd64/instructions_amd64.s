@@ -1,4 +1,6 @@
+#include "go_asm.h"
 #include "textflag.h"
+#include "entry_amd64.h"
 
 // Single instructions that Go has no word for. Each function is what its name
 // says; declarations are in instructions.go.
@@ -98,8 +100,7 @@ TEXT ·xsetbv(SB),NOSPLIT,$0-8
 TEXT ·xsaveLive(SB),NOSPLIT,$0-16
 	MOVQ	area+0(FP), DI
 	MOVQ	components+8(FP), AX
-	MOVQ	AX, DX
-	SHRQ	$32, DX
+	XORL	DX, DX
 	LDMXCSR	24(DI)
 	XSAVE64	(DI)
 	LDMXCSR	·kernelMXCSR(SB)
@@ -109,9 +110,31 @@ TEXT ·xsaveLive(SB),NOSPLIT,$0-16
 TEXT ·xrstor(SB),NOSPLIT,$0-16
 	MOVQ	area+0(FP), DI
 	MOVQ	components+8(FP), AX
-	MOVQ	AX, DX
-	SHRQ	$32, DX
+	XORL	DX, DX
 	XRSTOR64	(DI)
+	LDMXCSR	·kernelMXCSR(SB)
+	RET
+
+// func loadVectors(c *Context, area *xsaveArea, components uint64)
+// Loads the processor, and the part of c's image that is loaded at every entry.
+TEXT ·loadVectors(SB),NOSPLIT,$0-24
+	MOVQ	c+0(FP), DI
+	MOVQ	area+8(FP), SI
+	MOVQ	components+16(FP), AX
+	XORL	DX, DX
+	XRSTOR64	(SI)
+	SAVE_VECTORS
+	LDMXCSR	·kernelMXCSR(SB)
+	RET
+
+// func storeVectors(c *Context, area *xsaveArea, components uint64)
+TEXT ·storeVectors(SB),NOSPLIT,$0-24
+	MOVQ	c+0(FP), DI
+	MOVQ	area+8(FP), SI
+	MOVQ	components+16(FP), AX
+	XORL	DX, DX
+	LOAD_VECTORS
+	XSAVE64	(SI)
 	LDMXCSR	·kernelMXCSR(SB)
 	RET
 
@@ -141,13 +164,6 @@ TEXT ·writeSelectors(SB),NOSPLIT,$0-32
 	MOVW	CX, FS
 	BYTE $0xf3; BYTE $0x48; BYTE $0x0f; BYTE $0xae; BYTE $0xd0 // WRFSBASE AX
 	MOVW	DX, GS
-	RET
-
-// func orCR0(bits uint64)
-TEXT ·orCR0(SB),NOSPLIT,$0-8
-	MOVQ	CR0, AX
-	ORQ	bits+0(FP), AX
-	MOVQ	AX, CR0
 	RET
 
 // func orCR4(bits uint64)
@@ -185,18 +201,6 @@ TEXT ·writeDR(SB),NOSPLIT,$0-32
 	MOVQ	AX, DR2
 	MOVQ	dr3+24(FP), AX
 	MOVQ	AX, DR3
-	RET
-
-// func readDR6() uint64
-TEXT ·readDR6(SB),NOSPLIT,$0-8
-	MOVQ	DR6, AX
-	MOVQ	AX, ret+0(FP)
-	RET
-
-// func writeDR6(v uint64)
-TEXT ·writeDR6(SB),NOSPLIT,$0-8
-	MOVQ	v+0(FP), AX
-	MOVQ	AX, DR6
 	RET
 
 // func writeDR7(v uint64)

@@ -45,16 +45,28 @@ func SetClock(c Clock) { processor.clock = c }
 
 // Resume runs the thread until its next trap. Interrupts are off before and
 // after. Everything it needs to look at is one comparison each on the way of a
-// thread that computes alone.
+// thread that computes alone. A reply of the short way that changes more than the
+// result is taken here.
 func Resume(c *Context) {
-	if processor.owner != c && c.program != 0 {
-		c.own()
+	for {
+		if processor.owner != c && c.program != 0 {
+			c.own()
+		}
+		if processor.watched != nil || c.watched {
+			c.watch()
+		}
+		enter(c)
+		c = processor.current
+		if c.Trap != trapReply {
+			return
+		}
+		c.Take(c.Frame, Group(c.Code/replyMask))
+		if c.BadJump() {
+			c.SetProtectionFault()
+			c.Entered = Ticks()
+			return
+		}
 	}
-	if processor.watched != nil || c.watched {
-		c.watch()
-		processor.hold = 1 // a reply must come here, too
-	}
-	enter(c)
 }
 
 // Forget must be called before the memory of a context is used for something else.
@@ -77,7 +89,6 @@ func Init() {
 	}
 	initDescriptors()
 	initSyscall()
-	orCR0(1 << 18) // AM: alignment checks for programs that ask for them
 	orCR4(1 << 16) // FSGSBASE
 	if features7&(1<<7) != 0 {
 		orCR4(1 << 20) // SMEP
@@ -115,7 +126,7 @@ const (
 
 // initSyscall sets the entry points of SYSCALL (SDM 3A 5.8.8) and makes SYSENTER fault.
 func initSyscall() {
-	entry, entry32 := syscallEntries()
+	entry, entry32, _ := entryPoints()
 	wrmsr(msrSTAR, uint64(selUser32)<<48|uint64(selKernelCode)<<32)
 	wrmsr(msrLSTAR, entry)
 	wrmsr(msrCSTAR, entry32)

@@ -1,6 +1,10 @@
 package amd64
 
-import "starling/ipc/frame"
+import (
+	"unsafe"
+
+	"starling/ipc/frame"
+)
 
 // Group is a set of register groups, with the values of ipc.Mask.
 type Group = uint16
@@ -20,45 +24,45 @@ const (
 // frame holds, returning to ring 3 with it can hurt nobody but the thread.
 // Groups not in mask keep their value.
 func (c *Context) Take(f *frame.Frame, mask Group) {
-	if mask&^GroupResult == 0 {
-		copyGroups(&c.Regs, &f.Regs, mask)
-		return
+	r := &c.Regs
+	if mask&GroupSegments != 0 {
+		c.settleVectors() // the selectors that the processor holds are old now
+		mode := r.CS
+		copyGroups(r, &f.Regs, mask)
+		// 64-bit code, or the 32-bit code that the program entered by itself; data
+		// selectors of ring 3 or none; canonical bases.
+		if r.CS != selUser32 || mode != selUser32 {
+			r.CS = selUserCode
+		}
+		r.SS = selUserData
+		r.DS, r.ES, r.FS, r.GS = selector(r.DS), selector(r.ES), selector(r.FS), selector(r.GS)
+		r.FSBase, r.GSBase = base(r.FSBase), base(r.GSBase)
+	} else {
+		copyGroups(r, &f.Regs, mask)
 	}
-	r, n := &c.Regs, f.Regs
-	n.Flags = n.Flags&flagsUser | flagsFixed
-	// 64-bit code, or the 32-bit code that the program entered by itself; data
-	// selectors of ring 3 or none; canonical bases.
-	if n.CS != selUser32 || r.CS != selUser32 {
-		n.CS = selUserCode
-	}
-	n.SS = selUserData
-	n.DS, n.ES, n.FS, n.GS = selector(n.DS), selector(n.ES), selector(n.FS), selector(n.GS)
-	n.FSBase, n.GSBase = base(n.FSBase), base(n.GSBase)
-	if mask&(GroupSegments|GroupVectors) != 0 {
-		c.settleVectors() // what the processor holds is old now
-	}
-	copyGroups(r, &n, mask)
+	r.Flags = r.Flags&flagsUser | flagsFixed
 	if mask&GroupVectors != 0 {
-		c.takeVectors(&f.XSave)
+		c.takeVectors(f)
 	}
 	if mask&GroupDebug != 0 {
 		c.takeDebug(f.Debug)
 	}
-	c.slow = 1
-	if r.CX == r.IP && r.R11 == r.Flags && r.Flags&(flagTF|flagRF) == 0 &&
-		r.IP < UserLimit && r.CS == selUserCode && r.SS == selUserData {
-		c.slow = 0 // SYSRET loads the instruction pointer from RCX and the flags from R11
+	if mask&^GroupResult != 0 {
+		c.slow = 1
+		if r.CX == r.IP && r.R11 == r.Flags && r.Flags&(flagTF|flagRF) == 0 && r.IP < UserLimit && r.CS == selUserCode {
+			c.slow = 0 // SYSRET loads the instruction pointer from RCX and the flags from R11
+		}
 	}
 }
 
 // Sync writes groups of a parked thread's state to a frame.
 func (c *Context) Sync(f *frame.Frame, mask Group) {
-	if mask&(GroupSegments|GroupVectors) != 0 {
+	if mask&GroupSegments != 0 {
 		c.saveVectors()
 	}
 	copyGroups(&f.Regs, &c.Regs, mask)
 	if mask&GroupVectors != 0 {
-		c.putVectors(&f.XSave)
+		c.putVectors(f)
 	}
 	if mask&GroupDebug != 0 {
 		f.Debug = c.debug
@@ -67,14 +71,10 @@ func (c *Context) Sync(f *frame.Frame, mask Group) {
 
 // copyGroups copies the groups that are in frame.Registers.
 func copyGroups(to, from *frame.Registers, mask Group) {
-	if mask&(GroupResult|GroupGeneral) != 0 {
-		to.AX = from.AX
-	}
 	if mask&GroupGeneral != 0 {
-		to.R15, to.R14, to.R13, to.R12 = from.R15, from.R14, from.R13, from.R12
-		to.R11, to.R10, to.R9, to.R8 = from.R11, from.R10, from.R9, from.R8
-		to.BP, to.BX, to.CX, to.DX = from.BP, from.BX, from.CX, from.DX
-		to.SI, to.DI, to.OrigAX = from.SI, from.DI, from.OrigAX
+		*generalOf(to) = *generalOf(from)
+	} else if mask&GroupResult != 0 {
+		to.AX = from.AX
 	}
 	if mask&GroupControl != 0 {
 		to.IP, to.SP, to.Flags = from.IP, from.SP, from.Flags
@@ -84,6 +84,13 @@ func copyGroups(to, from *frame.Registers, mask Group) {
 		to.FSBase, to.GSBase = from.FSBase, from.GSBase
 	}
 }
+
+// generalOf is the registers of GroupGeneral, which come first.
+func generalOf(r *frame.Registers) *[generalCount]uint64 {
+	return (*[generalCount]uint64)(unsafe.Pointer(r))
+}
+
+const generalCount = unsafe.Offsetof(frame.Registers{}.IP) / 8
 
 // selector lets through what ring 3 may load into a data segment register.
 func selector(s uint64) uint64 {

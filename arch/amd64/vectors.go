@@ -110,21 +110,22 @@ func (c *Context) settleVectors() {
 	}
 }
 
-// own puts the lazy state of c into the processor.
+// own puts the lazy state of c into the processor. A reply to the thread that was its owner
+// has to come here from now on.
 func (c *Context) own() {
-	if processor.owner != nil {
-		processor.owner.saveVectors()
+	if o := processor.owner; o != nil {
+		o.saveVectors()
+		o.Long()
 	}
 	xrstor(c.xsave, lazy())
 	writeSelectors(c.Regs.DS, c.Regs.ES, c.Regs.FS, c.Regs.GS)
 	processor.owner = c
 }
 
-// takeVectors loads the image from a frame, made safe: XRSTOR faults on reserved
+// takeVectors loads the image from a frame, made safe there: XRSTOR faults on reserved
 // bits of MXCSR, unknown components and a header that is not zero (SDM 1 13.8.1).
-func (c *Context) takeVectors(from *[frame.XSaveSize]byte) {
-	copy(unsafe.Slice((*byte)(c.xsave), vectorUnit.size), from[:vectorUnit.size])
-	a := (*xsaveArea)(c.xsave)
+func (c *Context) takeVectors(f *frame.Frame) {
+	a := (*xsaveArea)(unsafe.Pointer(&f.XSave))
 	a.mxcsr &= vectorUnit.mxcsrMask
 	a.mxcsrMask = vectorUnit.mxcsrMask
 	if a.present&componentSSE == 0 {
@@ -135,9 +136,20 @@ func (c *Context) takeVectors(from *[frame.XSaveSize]byte) {
 	}
 	a.present = a.present&vectorUnit.components | componentSSE
 	a.compacted, a.reserved = 0, [6]uint64{}
+	if processor.owner == c {
+		loadVectors(c, a, vectorUnit.components)
+		return
+	}
+	copy(unsafe.Slice((*byte)(c.xsave), vectorUnit.size), f.XSave[:vectorUnit.size])
 }
 
 // putVectors writes the image to a frame.
-func (c *Context) putVectors(to *[frame.XSaveSize]byte) {
-	copy(to[:vectorUnit.size], unsafe.Slice((*byte)(c.xsave), vectorUnit.size))
+func (c *Context) putVectors(f *frame.Frame) {
+	if processor.owner == c {
+		a := (*xsaveArea)(unsafe.Pointer(&f.XSave))
+		a.compacted, a.reserved = 0, [6]uint64{}
+		storeVectors(c, a, vectorUnit.components)
+		return
+	}
+	copy(f.XSave[:vectorUnit.size], unsafe.Slice((*byte)(c.xsave), vectorUnit.size))
 }

@@ -121,7 +121,7 @@ start:
 	wrmsr
 	movl	%cr0, %eax
 	andl	$~0x0c, %eax		# EM, TS off
-	orl	$0x80010023, %eax	# PG, WP, NE, MP, PE
+	orl	$0x80050023, %eax	# PG, AM (alignment checks of programs), WP, NE, MP, PE
 	movl	%eax, %cr0
 	lgdt	gdtr
 	ljmp	$0x10, $long
