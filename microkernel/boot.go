@@ -55,7 +55,6 @@ func (k *kernel) boot(r Runtime) error {
 		return err
 	}
 	k.clock = cpu.Calibrate(m.StartTicks)
-	cpu.SetClock(k.clock)
 	// The clock is read after boot has begun: take what has passed off.
 	wall := cpu.WallClock()
 	wall -= min(wall, k.clock.Nanoseconds(cpu.Ticks()))

@@ -27,10 +27,8 @@ func (k *kernel) kernelCall(t *thread) *thread {
 		return k.finish(t, row.run(k, t, c))
 	}
 	switch n {
-	case callnum.Wait, callnum.ReplyWait, callnum.AnswerWait:
+	case callnum.Wait, callnum.Reply, callnum.ReplyWait, callnum.Answer, callnum.AnswerWait:
 		return k.callWait(t)
-	case callnum.Reply, callnum.Answer:
-		return k.callReply(t)
 	case callnum.Call:
 		return k.callCall(t)
 	}
@@ -192,10 +190,10 @@ func (k *kernel) callThreadCreate(t *thread, c *capability) ipc.Error {
 	if trapTo != nil && spec.Kind == ipc.Program && spec.Priority == priorities-1 {
 		made.Gate, made.GateBadge = &trapTo.Gate, spec.TrapBadge
 		if faultTo != nil {
-			made.FaultGate, made.FaultBadge = &faultTo.Gate, spec.FaultBadge
+			made.FaultGate = &faultTo.Gate
 		}
 	}
-	made.faultTo, made.faultBadge = faultTo.use(), spec.FaultBadge
+	made.faultTo, made.FaultBadge = faultTo.use(), spec.FaultBadge
 	made.trapTo, made.trapBadge = trapTo.use(), spec.TrapBadge
 	h, err := k.insert(t.server, capability{kind: capThread, badge: made.Name})
 	if err != 0 {
@@ -242,7 +240,7 @@ func (k *kernel) callThreadStart(t *thread, c *capability) ipc.Error {
 		}
 		to.Take(to.Frame, cpuGroup(ipc.Mask(mask)))
 	}
-	k.wake(k.release(to))
+	k.makeReady(to)
 	return 0
 }
 
@@ -260,12 +258,8 @@ func (k *kernel) callThreadRecall(t *thread, c *capability) ipc.Error {
 	if to.Frame == nil {
 		return ipc.ErrInvalid
 	}
-	to.recalled = true
+	to.Recalled = true
 	to.Long()
-	if to.State == cpu.StateReady {
-		k.unready(to)
-		k.wake(k.release(to))
-	}
 	return 0
 }
 
@@ -280,8 +274,7 @@ func (k *kernel) callThreadSetSpace(t *thread, c *capability) ipc.Error {
 	}
 	old := to.space
 	to.setSpace(into.space())
-	to.faultBadge = t.Argument(2)
-	to.FaultBadge = to.faultBadge
+	to.FaultBadge = t.Argument(2)
 	k.dropSpace(old)
 	return 0
 }
@@ -315,10 +308,11 @@ func (k *kernel) callLog(t *thread, c *capability) ipc.Error {
 }
 
 func (k *kernel) callCounter(t *thread, c *capability) ipc.Error {
+	switches, short := cpu.Counts()
 	values := [callnum.CounterCount]uint64{
 		callnum.CounterKernelFree:  k.pool.count,
-		callnum.CounterSpaceSwitch: cpu.SpaceSwitches(),
-		callnum.CounterTraps:       k.traps + cpu.ShortTraps(),
+		callnum.CounterSpaceSwitch: switches,
+		callnum.CounterTraps:       k.traps + short,
 		callnum.CounterInterrupts:  k.interrupts,
 		callnum.CounterIdle:        uint64(k.idle),
 	}

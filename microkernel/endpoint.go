@@ -139,7 +139,7 @@ func (k *kernel) deliver(t, w *thread) {
 	}
 	w.SetEvent(t.Kind, t.Badge, t.Name, t.Sequence, uint64(k.now), a, b)
 	t.State = cpu.StateDelivered
-	if t.Short() && !t.recalled {
+	if t.Short() {
 		t.At.Last = &t.Context
 	}
 }

@@ -38,46 +38,37 @@ type kernel struct {
 // run is the kernel proper: it never returns.
 func (k *kernel) run(t *thread) {
 	for {
-		cpu.Hold(k.hold())
-		cpu.Resume(&t.Context)
-		t = threadOf(cpu.Current())
+		t = threadOf(cpu.Resume(&t.Context, k.hold()))
 		k.traps++
 		k.now = k.clock.Nanoseconds(t.Entered)
 		t = k.handle(t)
 	}
 }
 
-// handle handles the trap of a thread and returns the thread to run next.
+// handle handles the trap of a thread and returns the thread to run next. A page fault goes
+// to the fault endpoint first, all else to the trap endpoint.
 func (k *kernel) handle(t *thread) *thread {
 	switch {
 	case t.Trap == cpu.TrapSyscall:
 		if t.server != nil {
 			return k.kernelCall(t)
 		}
-		return k.trapped(t, ipc.EventSyscall, 0, 0)
+		t.setEvent(ipc.EventSyscall, 0, 0)
+	case t.Trap == cpu.TrapRecall:
+		t.setEvent(ipc.EventReport, 0, 0)
 	case t.IsPageFault():
-		return k.fault(t)
+		t.setEvent(ipc.EventFault, t.Address, t.Access())
+		if t.faultTo != nil {
+			return k.prefer(k.post(t, t.faultTo, t.FaultBadge))
+		}
 	case t.IsInterrupt():
 		k.interrupt(t.Trap)
 		return k.prefer(t)
 	case t.IsSpurious():
 		return t
+	default:
+		t.setEvent(ipc.EventException, t.Trap, t.Code)
 	}
-	return k.trapped(t, ipc.EventException, t.Trap, t.Code)
-}
-
-// fault goes to the fault endpoint first.
-func (k *kernel) fault(t *thread) *thread {
-	t.setEvent(ipc.EventFault, t.Address, t.Access())
-	if t.faultTo == nil {
-		return k.prefer(k.post(t, t.trapTo, t.trapBadge))
-	}
-	return k.prefer(k.post(t, t.faultTo, t.faultBadge))
-}
-
-// trapped hands an event to the trap endpoint.
-func (k *kernel) trapped(t *thread, kind ipc.EventKind, a, b uint64) *thread {
-	t.setEvent(kind, a, b)
 	if t.server != nil {
 		k.failClients(t)
 	}

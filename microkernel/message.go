@@ -100,26 +100,20 @@ func (k *kernel) reply(t *thread, name, sequence, packed uint64) (woken *thread,
 		return nil, ipc.ErrInvalid
 	}
 	to.Long()
-	to.take(mask)
+	if mask != 0 {
+		to.Take(to.Frame, cpuGroup(mask))
+	}
 	switch action {
-	case ipc.ActionResume:
-		return k.release(to), 0
-	case ipc.ActionResumeReport:
-		to.recalled = to.Frame != nil
-		return k.release(to), 0
+	case ipc.ActionResume, ipc.ActionResumeReport:
+		to.Recalled = to.Recalled || action == ipc.ActionResumeReport && to.Frame != nil
+		to.State, to.At = cpu.StateReady, nil
+		return to, 0
 	case ipc.ActionKill:
 		k.destroyThread(to)
 	case ipc.ActionForward:
 		return k.forward(to, class), 0
 	}
 	return nil, 0
-}
-
-// take takes register groups from the frame of a program.
-func (t *thread) take(mask ipc.Mask) {
-	if mask != 0 {
-		t.Take(t.Frame, cpuGroup(mask))
-	}
 }
 
 // classShift is where the verdict is in argument 1 of a fault event.
@@ -138,67 +132,34 @@ func (k *kernel) forward(t *thread, class uint64) *thread {
 	return woken
 }
 
-// release lets a stopped thread go on: it is returned to run, unless it has to
-// report, or its instruction pointer is one that cannot be returned to.
-func (k *kernel) release(t *thread) *thread {
-	switch {
-	case t.recalled:
-		t.recalled = false
-		t.setEvent(ipc.EventReport, 0, 0)
-	case t.Frame != nil && t.BadJump():
-		t.SetProtectionFault()
-		t.setEvent(ipc.EventException, t.Trap, t.Code)
-	default:
-		t.State, t.At = cpu.StateReady, nil
-		return t
-	}
-	return k.post(t, t.trapTo, t.trapBadge)
-}
-
-// callReply is Reply and Answer.
-func (k *kernel) callReply(t *thread) *thread {
-	woken, err := k.respond(t, 0, t.Number() == callnum.Reply)
-	k.wake(woken)
-	return k.finish(t, err)
-}
-
-// callWait is Wait, ReplyWait and AnswerWait.
+// callWait is Wait, and Reply and Answer with and without it. With nothing to receive, the
+// thread that the reply has woken runs at once.
 func (k *kernel) callWait(t *thread) *thread {
-	e, err := k.waitable(t)
-	var woken *thread
-	if n := t.Number(); err == 0 && n != callnum.Wait {
-		woken, err = k.respond(t, 1, n == callnum.ReplyWait)
+	n, a := t.Number(), t.Arguments()
+	var e *endpoint
+	if n != callnum.Reply && n != callnum.Answer {
+		c, err := k.find(t, a[0], capEndpoint, rightReceive)
+		if err != 0 {
+			return k.finish(t, err)
+		}
+		if e = c.endpoint(); e.Waiter != nil {
+			return k.finish(t, ipc.ErrState)
+		}
+		t.WaitGate, t.WaitHandle = &e.Gate, a[0]
+		copy(a[:], a[1:])
 	}
-	if err != 0 {
+	var woken *thread
+	var err ipc.Error
+	switch n {
+	case callnum.Reply, callnum.ReplyWait:
+		woken, err = k.reply(t, a[0], a[1], a[2])
+	case callnum.Answer, callnum.AnswerWait:
+		woken, err = k.answer(t, a[0], a[1], a[2], a[3])
+	}
+	if e == nil || err != 0 {
+		k.wake(woken)
 		return k.finish(t, err)
 	}
-	return k.waitAfter(t, e, woken)
-}
-
-// respond replies or answers; the arguments begin at first.
-func (k *kernel) respond(t *thread, first int, reply bool) (woken *thread, err ipc.Error) {
-	if reply {
-		return k.reply(t, t.Argument(first), t.Argument(first+1), t.Argument(first+2))
-	}
-	return k.answer(t, t.Argument(first), t.Argument(first+1), t.Argument(first+2), t.Argument(first+3))
-}
-
-// waitable is the endpoint that t wants to wait at.
-func (k *kernel) waitable(t *thread) (*endpoint, ipc.Error) {
-	c, err := k.find(t, t.Argument(0), capEndpoint, rightReceive)
-	if err != 0 {
-		return nil, err
-	}
-	if c.endpoint().Waiter != nil {
-		return nil, ipc.ErrState
-	}
-	return c.endpoint(), 0
-}
-
-// waitAfter makes t receive at e. With nothing to receive, the thread that its
-// reply has woken runs at once.
-func (k *kernel) waitAfter(t *thread, e *endpoint, woken *thread) *thread {
-	t.WaitGate, t.WaitHandle = &e.Gate, t.Argument(0)
 	if k.wait(t, e) {
 		k.wake(woken)
 		return k.prefer(t)

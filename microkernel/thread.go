@@ -14,13 +14,12 @@ type thread struct {
 	cpu.Context
 
 	priority uint8
-	recalled bool   // report instead of running next
 	above    uint32 // bits of the priorities that are more important
 	server   *server
 	space    *space
 
-	faultTo, trapTo       *endpoint // nil: none
-	faultBadge, trapBadge uint64
+	faultTo, trapTo *endpoint // nil: none
+	trapBadge       uint64
 
 	next, previous           *thread // in a run queue or the queue of an endpoint
 	spaceNext, spacePrevious *thread // in the list of the space

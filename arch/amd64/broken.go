@@ -2,7 +2,10 @@ package amd64
 
 //lint:file-ignore U1000 assembly uses what Go does not
 
-import "strings"
+import (
+	"strings"
+	"unsafe"
+)
 
 // brokenState is the general registers at an exception of ring 0.
 var brokenState Context
@@ -21,7 +24,7 @@ const ExitBroken = 126
 // lies above the heap, and nothing is allocated.
 func brokenKernel(trap *trapFrame) {
 	Say("\nkernel broken: exception in ring 0")
-	words := generalOf(&brokenState.Regs)
+	words := (*[16]uint64)(unsafe.Pointer(&brokenState.Regs))
 	for i, names := 0, registerNames; names != ""; i++ {
 		end := strings.IndexByte(names, ' ')
 		Say(" ")

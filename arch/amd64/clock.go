@@ -79,6 +79,7 @@ func Calibrate(start uint64) Clock {
 		mult, _ := bits.Div64(1_000_000_000>>32, 1_000_000_000<<32&(1<<64-1), hz)
 		c := Clock{Start: start, Mult: mult}
 		measureTimer(&c)
+		processor.clock = c // the short way's
 		return c
 	}
 	fail("no plausible time from the interval timer: cannot calibrate the clock")

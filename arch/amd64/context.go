@@ -53,6 +53,7 @@ type Link struct {
 	Sequence uint64
 	Badge    uint64
 	A, B     uint64 // arguments 0 and 1 of the event, see callnum
+	Recalled bool   // trap instead of running next
 	User     uint64 // ticks spent in ring 3
 
 	// Programs: the gates that system calls and exceptions, and page faults, go to by the
@@ -89,7 +90,7 @@ var noGate Gate
 
 // Short tells whether a reply may resume the program by the short way, which loads
 // neither lazy vector state nor debug registers.
-func (c *Context) Short() bool { return processor.owner == c && !c.watched }
+func (c *Context) Short() bool { return processor.owner == c && !c.watched && !c.Recalled }
 
 // Long makes the next reply to a delivered thread come to the kernel proper.
 func (c *Context) Long() {
@@ -98,11 +99,12 @@ func (c *Context) Long() {
 	}
 }
 
-// TrapSyscall is the value of Context.Trap after a SYSCALL instruction; trapReply that of a program
-// that was replied to with the register groups in Code.
+// Values of Context.Trap that are no vector: a SYSCALL instruction; nothing but a recall; a program
+// was replied to with the register groups in Code.
 const (
-	TrapSyscall = 256
-	trapReply   = 257
+	TrapSyscall = 256 + iota
+	TrapRecall
+	trapReply
 )
 
 const (
@@ -170,23 +172,14 @@ func (c *Context) SetSpace(root PageTable) { c.root = root.root }
 // Arguments are the registers of a server's kernel call.
 func (c *Context) Number() uint64 { return c.Regs.AX }
 
-// Argument returns argument 0 to 5 of a kernel call.
-func (c *Context) Argument(i int) uint64 {
+// Arguments returns the arguments of a kernel call.
+func (c *Context) Arguments() [6]uint64 {
 	r := &c.Regs
-	switch i {
-	case 0:
-		return r.DI
-	case 1:
-		return r.SI
-	case 2:
-		return r.DX
-	case 3:
-		return r.R10
-	case 4:
-		return r.R8
-	}
-	return r.R9
+	return [...]uint64{r.DI, r.SI, r.DX, r.R10, r.R8, r.R9}
 }
+
+// Argument returns one of them.
+func (c *Context) Argument(i int) uint64 { return c.Arguments()[i] }
 
 // SetStatus sets the status that a kernel call returns.
 func (c *Context) SetStatus(v int64) { c.Regs.AX = uint64(v) }
@@ -229,9 +222,6 @@ func (c *Context) Publish(f *frame.Frame) { f.Regs = c.Regs }
 // return itself would fault: the thread gets a general-protection exception
 // instead, as from Linux.
 func (c *Context) BadJump() bool { return !canonical(c.Regs.IP) }
-
-// SetProtectionFault makes the last trap a general-protection exception.
-func (c *Context) SetProtectionFault() { c.Trap, c.Code, c.Regs.OrigAX = vectorProtection, 0, noCall }
 
 // canonical: bits 63 to 47 are all equal (SDM 1 3.3.7.1).
 func canonical(a uint64) bool { return uint64(int64(a<<16)>>16) == a }

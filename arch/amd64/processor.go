@@ -27,28 +27,19 @@ type perProcessor struct {
 
 var processor perProcessor
 
-// SpaceSwitches counts loads of another page-table root since boot.
-func SpaceSwitches() uint64 { return processor.switches }
+// Counts are the loads of another page-table root and the traps that did not come to Go,
+// since boot.
+func Counts() (switches, short uint64) { return processor.switches, processor.short }
 
-// ShortTraps counts the traps that did not come to Go since boot.
-func ShortTraps() uint64 { return processor.short }
-
-// Current is the thread whose trap Resume returned with: by the short way it need not be
-// the one that was resumed.
-func Current() *Context { return processor.current }
-
-// Hold tells whether a reply may resume its thread without asking.
-func Hold(hold uint64) { processor.hold = hold }
-
-// SetClock gives the short way the time.
-func SetClock(c Clock) { processor.clock = c }
-
-// Resume runs the thread until its next trap. Interrupts are off before and
-// after. Everything it needs to look at is one comparison each on the way of a
+// Resume runs the thread until its next trap and returns the thread that trapped: by the short
+// way it need not be the same. Interrupts are off before and after. hold is not 0 when a reply may
+// not resume its thread at once. Everything Resume needs to look at is one comparison each on the way of a
 // thread that computes alone. A reply of the short way that changes more than the
-// result is taken here.
-func Resume(c *Context) {
-	for {
+// result is taken here. A jump that is not canonical, which the return itself would trip over,
+// becomes an exception of the thread, as from Linux.
+func Resume(c *Context, hold uint64) *Context {
+	processor.hold = hold
+	for !c.Recalled && !c.BadJump() {
 		if processor.owner != c && c.program != 0 {
 			c.own()
 		}
@@ -58,15 +49,16 @@ func Resume(c *Context) {
 		enter(c)
 		c = processor.current
 		if c.Trap != trapReply {
-			return
+			return c
 		}
 		c.Take(c.Frame, Group(c.Code/replyMask))
-		if c.BadJump() {
-			c.SetProtectionFault()
-			c.Entered = Ticks()
-			return
-		}
 	}
+	c.Trap, c.Code, c.Entered = vectorProtection, 0, Ticks()
+	if c.Recalled {
+		c.Trap, c.Recalled = TrapRecall, false
+	}
+	c.Regs.OrigAX = noCall
+	return c
 }
 
 // Forget must be called before the memory of a context is used for something else.

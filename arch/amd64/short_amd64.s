@@ -125,7 +125,6 @@ call:
 long:
 	SAVE_BASES
 	MOVQ	$const_selUserCode, REG(registers_CS)
-	MOVQ	$const_selUserData, REG(registers_SS)
 	MOVQ	$const_TrapSyscall, Context_Trap(DI)
 	JMP	·leave(SB)
 

@@ -1,10 +1,6 @@
 package amd64
 
-import (
-	"unsafe"
-
-	"starling/ipc/frame"
-)
+import "starling/ipc/frame"
 
 // Group is a set of register groups, with the values of ipc.Mask.
 type Group = uint16
@@ -71,10 +67,14 @@ func (c *Context) Sync(f *frame.Frame, mask Group) {
 
 // copyGroups copies the groups that are in frame.Registers.
 func copyGroups(to, from *frame.Registers, mask Group) {
-	if mask&GroupGeneral != 0 {
-		*generalOf(to) = *generalOf(from)
-	} else if mask&GroupResult != 0 {
+	if mask&(GroupResult|GroupGeneral) != 0 {
 		to.AX = from.AX
+	}
+	if mask&GroupGeneral != 0 {
+		to.R15, to.R14, to.R13, to.R12 = from.R15, from.R14, from.R13, from.R12
+		to.R11, to.R10, to.R9, to.R8 = from.R11, from.R10, from.R9, from.R8
+		to.BP, to.BX, to.CX, to.DX = from.BP, from.BX, from.CX, from.DX
+		to.SI, to.DI, to.OrigAX = from.SI, from.DI, from.OrigAX
 	}
 	if mask&GroupControl != 0 {
 		to.IP, to.SP, to.Flags = from.IP, from.SP, from.Flags
@@ -84,13 +84,6 @@ func copyGroups(to, from *frame.Registers, mask Group) {
 		to.FSBase, to.GSBase = from.FSBase, from.GSBase
 	}
 }
-
-// generalOf is the registers of GroupGeneral, which come first.
-func generalOf(r *frame.Registers) *[generalCount]uint64 {
-	return (*[generalCount]uint64)(unsafe.Pointer(r))
-}
-
-const generalCount = unsafe.Offsetof(frame.Registers{}.IP) / 8
 
 // selector lets through what ring 3 may load into a data segment register.
 func selector(s uint64) uint64 {

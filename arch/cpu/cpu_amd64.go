@@ -60,6 +60,7 @@ const (
 	ExitBroken   = amd64.ExitBroken
 	GroupAll     = amd64.GroupAll
 	TrapSyscall  = amd64.TrapSyscall
+	TrapRecall   = amd64.TrapRecall
 	ELFMachine   = 62
 )
 
@@ -95,26 +96,15 @@ func WallClock() int64 { return amd64.WallClock() }
 // Ticks reads the processor's counter.
 func Ticks() uint64 { return amd64.Ticks() }
 
-// Resume runs a thread until its next trap.
-func Resume(c *Context) { amd64.Resume(c) }
+// Resume runs a thread until the next trap, and returns the thread that trapped; hold
+// is not 0 when a reply may not resume its thread without asking.
+func Resume(c *Context, hold uint64) *Context { return amd64.Resume(c, hold) }
 
-// Current is the thread that Resume came back from.
-func Current() *Context { return amd64.Current() }
-
-// Hold says whether a reply may resume its thread without asking.
-func Hold(hold uint64) { amd64.Hold(hold) }
-
-// SetClock tells the clock that events are stamped with.
-func SetClock(c Clock) { amd64.SetClock(c) }
-
-// ShortTraps counts the traps that Resume did not come back from.
-func ShortTraps() uint64 { return amd64.ShortTraps() }
+// Counts are address-space switches, and traps that Resume did not come back from.
+func Counts() (switches, short uint64) { return amd64.Counts() }
 
 // Forget drops what the processor keeps of a thread that is being destroyed.
 func Forget(c *Context) { amd64.Forget(c) }
-
-// SpaceSwitches counts changes of the address space.
-func SpaceSwitches() uint64 { return amd64.SpaceSwitches() }
 
 // NewPageTable makes an empty space.
 func NewPageTable(from Pages) (PageTable, bool) { return amd64.NewPageTable(from) }
