@@ -107,6 +107,39 @@ type Reply struct {
 	Class  FaultClass // with ActionForward
 }
 
+// Slot is where a Transport holds a reply back until its next call. Putting one there
+// is Reply without a call: for who replies more often than anything else.
+type Slot struct {
+	Call           uint64 // SlotEmpty, or what is held back
+	_              uint64
+	Name, Sequence uint64 // of the token; Name: thread, generation << 32
+	Word           uint64 // action, mask << 8
+}
+
+// Values of Slot.Call: the kernel calls Wait and ReplyWait (package callnum). Others are no
+// reply and as good as full.
+const (
+	SlotEmpty = 1
+	SlotFull  = 3
+)
+
+// Put replies with ActionResume, unless the slot is full.
+func (s *Slot) Put(t Token, m Mask) bool {
+	if s.Call != SlotEmpty {
+		return false
+	}
+	s.Call = SlotFull
+	s.Name = uint64(t.Thread) | uint64(t.Generation)<<32
+	s.Sequence = t.Sequence
+	s.Word = uint64(m) << 8
+	return true
+}
+
+// Slotted is a Transport that shows its slot.
+type Slotted interface {
+	ReplySlot() *Slot
+}
+
 // Error is the status of a kernel call.
 type Error int32
 

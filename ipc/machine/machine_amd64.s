@@ -26,12 +26,6 @@ TEXT ·wait(SB),NOSPLIT,$0-48
 	MOVQ	DI, const_eventTime(BX)
 	MOVQ	R9, arg0+32(FP)
 	MOVQ	R10, arg1+40(FP)
-	XORL	CX, CX
-	MOVQ	CX, const_eventAddress(BX)
-	MOVQ	CX, const_eventAccess(BX)
-	MOVQ	CX, const_eventError(BX)
-	MOVQ	CX, const_eventLength(BX)
-	MOVQ	CX, const_eventBits(BX)
 	RET
 
 // func enter(r *registers)

@@ -34,31 +34,29 @@ var _ ipc.Transport = (*Transport)(nil)
 
 // Offsets of ipc.Event and of the clock in ipc.ServerInfo for machine_amd64.s.
 const (
-	callWait     = callnum.Wait
-	eventBadge   = unsafe.Offsetof(ipc.Event{}.Badge)
-	eventThread  = unsafe.Offsetof(ipc.Event{}.Token) + unsafe.Offsetof(ipc.Token{}.Thread)
-	eventSeq     = unsafe.Offsetof(ipc.Event{}.Token) + unsafe.Offsetof(ipc.Token{}.Sequence)
-	eventTime    = unsafe.Offsetof(ipc.Event{}.Time)
-	eventAddress = unsafe.Offsetof(ipc.Event{}.Address)
-	eventAccess  = unsafe.Offsetof(ipc.Event{}.Access)
-	eventError   = unsafe.Offsetof(ipc.Event{}.Error)
-	eventLength  = unsafe.Offsetof(ipc.Event{}.Length)
-	eventBits    = unsafe.Offsetof(ipc.Event{}.Bits)
+	callWait    = callnum.Wait
+	eventBadge  = unsafe.Offsetof(ipc.Event{}.Badge)
+	eventThread = unsafe.Offsetof(ipc.Event{}.Token) + unsafe.Offsetof(ipc.Token{}.Thread)
+	eventSeq    = unsafe.Offsetof(ipc.Event{}.Token) + unsafe.Offsetof(ipc.Token{}.Sequence)
+	eventTime   = unsafe.Offsetof(ipc.Event{}.Time)
 
-	// The assembly stores thread and generation as one word, kind and vector as
-	// one, access and class (with their padding) as one, length and capability as one.
+	// The assembly stores thread and generation as one word, kind and vector as one.
 	_ = -(unsafe.Offsetof(ipc.Token{}.Generation) ^ (unsafe.Offsetof(ipc.Token{}.Thread) + 4))
 	_ = -(unsafe.Offsetof(ipc.Event{}.Kind) ^ 0)
 	_ = -(unsafe.Offsetof(ipc.Event{}.Vector) ^ 2)
-	_ = -(unsafe.Offsetof(ipc.Event{}.Class) ^ (eventAccess + 1))
-	_ = -(eventError ^ (eventAccess + 8))
-	_ = -(unsafe.Offsetof(ipc.Event{}.Cap) ^ (eventLength + 4))
-	_ = -(eventLength ^ (eventError + 8))
+
+	// The slot is the beginning of the call that is held back.
+	_ = -(unsafe.Offsetof(ipc.Slot{}.Call) ^ unsafe.Offsetof(registers{}.number))
+	_ = -(unsafe.Offsetof(ipc.Slot{}.Name) ^ unsafe.Offsetof(registers{}.a1))
+	_ = -(unsafe.Offsetof(ipc.Slot{}.Sequence) ^ unsafe.Offsetof(registers{}.a2))
+	_ = -(unsafe.Offsetof(ipc.Slot{}.Word) ^ unsafe.Offsetof(registers{}.a3))
+	_ = -(ipc.SlotEmpty ^ callnum.Wait)
+	_ = -(ipc.SlotFull ^ callnum.ReplyWait)
+	_ = -(callnum.ReplyMaskShift ^ 8)
 )
 
-// wait makes the call in t.next and stores the event that it returns in ev; the
-// fields that the event's kind does not use are zero. It returns the status, and
-// the event's two arguments when the kind is not EventSyscall. Defined in machine_amd64.s.
+// wait makes the call in t.next and stores kind, badge, token and time of the event that it returns in ev.
+// It returns the status, and the event's two arguments when the kind is not EventSyscall. Defined in machine_amd64.s.
 //
 //go:noescape
 func wait(t *Transport, endpoint ipc.Handle, ev *ipc.Event) (status int64, arg0, arg1 uint64)
@@ -72,7 +70,8 @@ func enter(r *registers)
 func ticks() uint64
 
 // Wait implements ipc.Transport. It may also return the error of the reply that
-// was held back; then there was no wait.
+// was held back; then there was no wait. With EventSyscall the fields of ev that only other kinds use
+// keep what they had.
 func (t *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 again:
 	status, arg0, arg1 := wait(t, endpoint, ev)
@@ -83,6 +82,7 @@ again:
 		*ev = ipc.Event{}
 		return kernelError(status)
 	}
+	ev.Address, ev.Access, ev.Class, ev.Error, ev.Length, ev.Cap, ev.Bits = 0, 0, 0, 0, 0, 0, 0
 	switch ev.Kind {
 	case ipc.EventFault:
 		ev.Address, ev.Access, ev.Class = arg0, ipc.Access(arg1), ipc.FaultClass(arg1>>8)
@@ -113,6 +113,9 @@ func (t *Transport) unpack(ev *ipc.Event) bool {
 
 // Plain makes the server send and receive messages without envelopes, as the kernel moves them.
 func (t *Transport) Plain() { t.plain = true }
+
+// ReplySlot implements ipc.Slotted.
+func (t *Transport) ReplySlot() *ipc.Slot { return (*ipc.Slot)(unsafe.Pointer(&t.next)) }
 
 // Reply implements ipc.Transport: the reply goes with the next call.
 func (t *Transport) Reply(r ipc.Reply) error {

@@ -103,6 +103,8 @@ type Core struct {
 	exitStatus int32
 	switches   uint64
 	lastRun    *Thread
+
+	slot *ipc.Slot // the transport's, or a full one
 }
 
 // TerminalHooks is what terminals want to know of sessions. Package tty implements it.
@@ -125,6 +127,10 @@ func New(cfg Config) *Core {
 		rng:     rand.NewPCG(cfg.Seed[0], cfg.Seed[1]),
 		slots:   make([]*Thread, cfg.FrameSlots),
 		scratch: make([]byte, isa.MaximumSignalFrame),
+	}
+	k.slot = &ipc.Slot{Call: ipc.SlotFull}
+	if s, ok := cfg.Transport.(ipc.Slotted); ok {
+		k.slot = s.ReplySlot()
 	}
 	for i := cfg.FrameSlots - 1; i >= 1; i-- { // slot 0 is never used: wait.Thread 0 stays free
 		k.freeSlots = append(k.freeSlots, uint32(i))

@@ -8,15 +8,53 @@ import (
 	"starling/personality/signal"
 )
 
-// Handle is one event of the kernel, to its end: when it returns every thread rests.
+// Handle is one event of the kernel, to its end: when it returns every thread rests. The way
+// of a system call that does not block and of which nobody wants to know is here, without a call
+// that it can do without.
 func (k *Core) Handle(ev *ipc.Event) {
-	if ev.Kind == ipc.EventSyscall {
-		if t := k.arrived(ev); t != nil {
-			k.syscall(t)
+	if ev.Kind != ipc.EventSyscall {
+		k.handleRare(ev)
+		return
+	}
+	k.Clock.SetNow(ev.Time)
+	t := k.find(ev)
+	if t == nil {
+		return
+	}
+	k.account(t, ev)
+	if t.attention&AttendTrace != 0 {
+		k.enter(t)
+		k.run(t)
+		k.settle()
+		return
+	}
+	number := isa.Number(t.frame)
+	t.Number = number
+	c := &t.call
+	isa.Arguments(t.frame, &c.Args)
+	c.Again, c.TimedOut = false, false
+	if number != unix.SYS_RESTART_SYSCALL {
+		*c.State = zeroCall
+	}
+	t.Run = Calling
+	r := k.handler(number)(c)
+	if r > NoReturn && t.attention == 0 {
+		isa.SetResult(t.frame, int64(r))
+		t.Run = Running
+		mask := t.changed | ipc.MaskResult
+		t.changed = 0
+		if !k.slot.Put(t.token, mask) {
+			k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
 		}
 	} else {
-		k.handleRare(ev)
+		k.called(t, r)
+		k.run(t)
 	}
+	k.settle()
+}
+
+// settle is Settle if the event set anything off.
+func (k *Core) settle() {
 	if !k.quiet() {
 		k.Settle()
 	}
@@ -45,6 +83,7 @@ func (k *Core) handleRare(ev *ipc.Event) {
 	case ipc.EventTimer:
 		k.armed = 0
 	}
+	k.settle()
 }
 
 // quiet reports whether an event set nothing off that Settle would have to look at:
@@ -55,9 +94,17 @@ func (k *Core) quiet() bool {
 		(e == 0 || e >= k.armed && k.armed != 0 && e > k.Clock.Now())
 }
 
-// arrived finds the thread of an event and takes its token; nil when it is stale.
+// arrived finds the thread of an event that is no system call.
 func (k *Core) arrived(ev *ipc.Event) *Thread {
-	k.Clock.SetNow(ev.Time)
+	t := k.find(ev)
+	if t != nil {
+		k.account(t, ev)
+	}
+	return t
+}
+
+// find finds the thread of an event; nil when it is stale.
+func (k *Core) find(ev *ipc.Event) *Thread {
 	if ev.Badge >= uint64(len(k.slots)) {
 		return nil
 	}
@@ -68,7 +115,12 @@ func (k *Core) arrived(ev *ipc.Event) *Thread {
 	if s := ev.Token.Sequence; s <= t.token.Sequence || s != t.frame.Event.Sequence {
 		return nil // one that was handled before, here or by the pager: it would happen twice
 	}
-	t.token = ev.Token
+	return t
+}
+
+// account takes the token of an event and the time that it was away for.
+func (k *Core) account(t *Thread, ev *ipc.Event) {
+	t.token.Sequence = ev.Token.Sequence
 	user := t.OldUserTime + t.frame.Event.UserTime
 	if k.lastRun == t {
 		// Nobody ran in between: what is not user time since the last event was spent
@@ -83,37 +135,6 @@ func (k *Core) arrived(ev *ipc.Event) *Thread {
 	}
 	t.lastEvent = ev.Time
 	t.UserTime = user
-	return t
-}
-
-// syscall runs a system call. The way of a call that does not block and of which
-// nobody wants to know is short.
-func (k *Core) syscall(t *Thread) {
-	if t.attention&AttendTrace != 0 {
-		k.enter(t)
-		k.run(t)
-		return
-	}
-	number := isa.Number(t.frame)
-	t.Number = number
-	c := &t.call
-	isa.Arguments(t.frame, &c.Args)
-	c.Again, c.TimedOut = false, false
-	if number != unix.SYS_RESTART_SYSCALL {
-		*c.State = zeroCall
-	}
-	t.Run = Calling
-	r := k.handler(number)(c)
-	if r > NoReturn && t.attention == 0 {
-		isa.SetResult(t.frame, int64(r))
-		t.Run = Running
-		mask := t.changed | ipc.MaskResult
-		t.changed = 0
-		k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
-		return
-	}
-	k.called(t, r)
-	k.run(t)
 }
 
 // handler is what runs for a number.
