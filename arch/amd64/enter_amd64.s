@@ -106,7 +106,6 @@ inside:
 	POPQ	Context_Code(DI)
 	MOVQ	$-1, REG(registers_OrigAX)
 	MOVQ	$1, Context_vectors(DI)
-	SAVE_BASES
 	JMP	·leave(SB)
 ignore:
 	INCQ	CPU(perProcessor_stray)
@@ -208,7 +207,6 @@ publish:
 	REP; MOVSQ
 	MOVQ	R12, DI
 	MOVQ	R9, CX
-	MOVQ	R8, SI
 	JMP	·deliver(SB)
 long:
 	JMP	·leave(SB)

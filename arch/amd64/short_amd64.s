@@ -57,7 +57,7 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 
 	MOVQ	LINK(Link_Gate)(DI), BX
 	MOVQ	LINK(Link_GateBadge)(DI), R10
-	MOVL	$const_kindSyscall, SI // vector and flags are 0
+	MOVL	$const_kindSyscall, R8 // vector and flags are 0
 	JMP	·deliver(SB)
 
 	// A reply of a server: to the event that was delivered last, to resume the thread,
@@ -129,26 +129,26 @@ long:
 	JMP	·leave(SB)
 
 // The event of the program in DI, whose registers are saved and in its frame, goes to
-// the server in CX, which waits at the gate in BX. R11 is the frame, R10 the badge, SI kind, vector
+// the server in CX, which waits at the gate in BX. R11 is the frame, R10 the badge, R8 kind, vector
 // and flags as in the frame, R13 and R14 the arguments of the event.
 TEXT ·deliver(SB),NOSPLIT|NOFRAME,$0
 	// Time of the event, and of the program.
 	TICKS
-	MOVQ	AX, R8
-	SUBQ	CPU(perProcessor_resumed), R8
-	ADDQ	LINK(Link_User)(DI), R8
-	MOVQ	R8, LINK(Link_User)(DI)
+	MOVQ	AX, SI
+	SUBQ	CPU(perProcessor_resumed), SI
+	ADDQ	LINK(Link_User)(DI), SI
+	MOVQ	SI, LINK(Link_User)(DI)
 	SUBQ	TIME(Clock_Start), AX
 	MOVQ	TIME(Clock_Mult), R9
 	NANOSECONDS
 	MOVQ	AX, EVENT(header_Time)
 	MOVQ	AX, R12
-	MOVQ	R8, AX
+	MOVQ	SI, AX
 	NANOSECONDS
 	MOVQ	AX, EVENT(header_UserTime)
 
-	MOVQ	SI, EVENT(header_Kind)
-	MOVWLZX	SI, R15
+	MOVQ	R8, EVENT(header_Kind)
+	MOVWLZX	R8, R15
 	MOVQ	R15, LINK(Link_Kind)(DI)
 	MOVQ	R10, EVENT(header_Badge)
 	MOVQ	LINK(Link_Sequence)(DI), R8

@@ -4,6 +4,7 @@
 //	physical address	what
 //	0x100000		boot stub, boot table (arch/amd64/boot)
 //	0x102000		page tables and first stack, made by the stub
+//	0x130000		page tables of stub and kernel
 //	0x1ff000		kernel: its load segments, at their virtual address - 0xffffffff80000000
 //	page after		bundle: directory and files (ipc/bundle)
 //	next 2 MiB		kernel heap
@@ -101,7 +102,11 @@ func Compose(in Image) ([]byte, *Layout, error) {
 	stub := make([]byte, boot.TableAddress-boot.StubAddress)
 	copy(stub, boot.Stub)
 	stub = append(stub, t.Encode()...)
-	all := append([]segment{{stub, boot.StubAddress, boot.StubEnd - boot.StubAddress, elf.PF_R | elf.PF_W | elf.PF_X}}, segments...)
+	tables := imageTables(segments)
+	all := append([]segment{
+		{stub, boot.StubAddress, boot.ImageTables - boot.StubAddress, elf.PF_R | elf.PF_W | elf.PF_X},
+		{tables, boot.ImageTables, uint64(len(tables)), elf.PF_R | elf.PF_W},
+	}, segments...)
 	all = append(all, segment{files, t.BundleStart, t.BundleSize, elf.PF_R})
 	out := write(all)
 	return out, &Layout{t, len(out)}, nil

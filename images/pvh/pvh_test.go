@@ -54,12 +54,13 @@ func TestLayout(t *testing.T) {
 	}
 	fmt.Fprintf(&got, "kernel %#x-%#x bundle %#x+%#x heap %#x+%#x flags %d seed %v file %d\n", l.KernelStart, l.KernelEnd, l.BundleStart, l.BundleSize, l.HeapStart, l.HeapSize, l.Flags, l.Seed, l.FileSize)
 	const want = `entry 0x100000
-PT_NOTE offset 0x158 address 0x0 file 0x18 memory 0x18 PF_R
+PT_NOTE offset 0x190 address 0x0 file 0x18 memory 0x18 PF_R
 PT_LOAD offset 0x1000 address 0x100000 file 0x2000 memory 0x30000 PF_X+PF_W+PF_R
-PT_LOAD offset 0x3000 address 0x1ff000 file 0x1800 memory 0x1800 PF_X+PF_R
-PT_LOAD offset 0x5000 address 0x201000 file 0x100 memory 0x3456 PF_W+PF_R
-PT_LOAD offset 0x6000 address 0x205000 file 0x4000 memory 0x4000 PF_R
-kernel 0x1ff000-0x205000 bundle 0x205000+0x4000 heap 0x400000+0x600000 flags 1 seed [1 2] file 40960
+PT_LOAD offset 0x3000 address 0x130000 file 0x10000 memory 0x10000 PF_W+PF_R
+PT_LOAD offset 0x13000 address 0x1ff000 file 0x1800 memory 0x1800 PF_X+PF_R
+PT_LOAD offset 0x15000 address 0x201000 file 0x100 memory 0x3456 PF_W+PF_R
+PT_LOAD offset 0x16000 address 0x205000 file 0x4000 memory 0x4000 PF_R
+kernel 0x1ff000-0x205000 bundle 0x205000+0x4000 heap 0x400000+0x600000 flags 1 seed [1 2] file 106496
 `
 	if got.String() != want {
 		t.Errorf("layout is\n%swant\n%s", got.String(), want)
@@ -77,11 +78,31 @@ kernel 0x1ff000-0x205000 bundle 0x205000+0x4000 heap 0x400000+0x600000 flags 1 s
 	if err != nil || table != l.withSum(table) {
 		t.Errorf("table %+v, %v, want %+v", table, err, l.Table)
 	}
-	code, _ := io.ReadAll(f.Progs[2].Open())
+	code, _ := io.ReadAll(f.Progs[3].Open())
 	if !bytes.Equal(code, kernel(nil)[:0x1800]) {
 		t.Error("the kernel's code changed on the way")
 	}
-	files, _ := io.ReadAll(f.Progs[4].Open())
+	tables, _ := io.ReadAll(f.Progs[2].Open())
+	for at, want := range map[uint64]uint64{
+		boot.StubAddress:  0x161, // present, global; accessed and dirty already
+		boot.TableAddress: 1<<63 | 0x163,
+		0x12f000:          1<<63 | 0x163,
+		0x130000:          0,
+		0x1fe000:          0,
+		0x1ff000:          0x161,
+		0x200000:          0x161,
+		0x201000:          1<<63 | 0x163,
+		0x204000:          1<<63 | 0x163,
+		0x205000:          0,
+	} {
+		if want != 0 {
+			want |= at
+		}
+		if got := binary.LittleEndian.Uint64(tables[at/4096*8:]); got != want {
+			t.Errorf("page %#x is mapped by %#x, want %#x", at, got, want)
+		}
+	}
+	files, _ := io.ReadAll(f.Progs[5].Open())
 	b, err := bundle.Parse(files)
 	if err != nil {
 		t.Fatal(err)

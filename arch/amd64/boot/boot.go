@@ -26,9 +26,13 @@ var Stub []byte
 const (
 	StubAddress  = 0x100000
 	TableAddress = 0x101000
-	// StubEnd is the end of the stub's page tables and of the first stack,
+	// StackTop is the end of the stub's page tables and of the first stack,
 	// which stays in use as the stack of the Go scheduler.
-	StubEnd = 0x130000
+	StackTop = 0x130000
+	// ImageTables are the lowest page tables of the image, from ImageBase on, behind the stack.
+	ImageTables     = 0x130000
+	ImageTableCount = 16
+	StubEnd         = ImageTables + ImageTableCount*4096
 )
 
 // Virtual addresses of what the stub maps.
@@ -37,8 +41,8 @@ const (
 	DirectMapSize = 4 << 30
 	DeviceStart   = 3 << 30            // uncached in the direct map from this physical address on
 	HeapWindow    = 0xffffff0000000000 // kernel heap
-	ImageBase     = 0xffffffff80000000 // physical address 0, executable; 1 GiB
-	ImageSize     = 1 << 30
+	ImageBase     = 0xffffffff80000000 // physical address 0: stub and kernel
+	ImageSize     = ImageTableCount * (2 << 20)
 )
 
 // Magic begins the boot table: "STARLBT1" in memory order.

@@ -78,7 +78,7 @@ func TestStubNumbers(t *testing.T) {
 	}
 	var b Table
 	for name, want := range map[string]uint64{
-		"PHYS": StubAddress, "KBASE": ImageBase, "TABLE": TableAddress, "STACK_TOP": StubEnd, "FLAG_SEED": FlagSeed,
+		"PHYS": StubAddress, "KBASE": ImageBase, "TABLE": TableAddress, "STACK_TOP": StackTop, "IMAGE_TABLES": ImageTables, "FLAG_SEED": FlagSeed,
 		"T_ENTRY": uint64(unsafe.Offsetof(b.Entry)), "T_HEAP": uint64(unsafe.Offsetof(b.HeapStart)),
 		"T_HEAPSIZE": uint64(unsafe.Offsetof(b.HeapSize)), "T_FLAGS": uint64(unsafe.Offsetof(b.Flags)),
 		"T_SEED": uint64(unsafe.Offsetof(b.Seed)), "T_INFO": uint64(unsafe.Offsetof(b.StartInfo)),

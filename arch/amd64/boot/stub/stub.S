@@ -10,7 +10,8 @@
 #				the last of them (device registers) uncached
 #	0xffffff0000000000	the kernel's heap: 2 MiB of metadata, and from
 #				+4 MiB on the arenas
-#	0xffffffff80000000	the first 1 GiB of physical addresses (kernel image)
+#	0xffffffff80000000	stub and kernel image, by the tables that the composer put
+#				behind the stack: code is not written, data not executed
 # leaves nothing in the low half, and enters the kernel as Linux enters a program:
 # argc, argv, envp and the auxiliary vector on the stack.
 #
@@ -40,6 +41,7 @@
 .set PD_MAP,	0x108000	# 4 of them
 .set TABLES_END, 0x10c000
 .set STACK_TOP,	0x130000
+.set IMAGE_TABLES, 0x130000	# 16 of them, made by the composer
 
 # Page table entry bits, SDM 3A 4.5.4. NX is bit 31 of the upper half.
 .set P_RW,	0x003
@@ -75,10 +77,10 @@ start:
 	movl	$PD_MAP+0x3000+P_RW, PDPT_MAP+24
 
 	movl	$PD_IMAGE, %edi
-	movl	$LEAF, %eax
-	movl	$512, %ecx
+	movl	$IMAGE_TABLES+P_RW, %eax
+	movl	$16, %ecx
 1:	movl	%eax, (%edi)
-	addl	$0x200000, %eax
+	addl	$0x1000, %eax
 	addl	$8, %edi
 	loop	1b
 
@@ -179,9 +181,9 @@ high:
 name:	.asciz	"kernel"
 
 .balign 8
-gdt:	.quad	0, 0
-	.quad	0x00209a0000000000	# 0x10: 64-bit code
-	.quad	0x0000920000000000	# 0x18: data
+gdt:	.quad	0, 0	# the processor never writes "accessed" here
+	.quad	0x00209b0000000000	# 0x10: 64-bit code
+	.quad	0x0000930000000000	# 0x18: data
 gdtr:	.word	31
 	.long	gdt
 gdtr_high:
