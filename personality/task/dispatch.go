@@ -19,6 +19,7 @@ func (k *Core) Handle(ev *ipc.Event) {
 	k.Clock.SetNow(ev.Time)
 	t := k.find(ev)
 	if t == nil {
+		k.settle()
 		return
 	}
 	k.account(t, ev)
