@@ -102,7 +102,11 @@ func Compose(in Image) ([]byte, *Layout, error) {
 	stub := make([]byte, boot.TableAddress-boot.StubAddress)
 	copy(stub, boot.Stub)
 	stub = append(stub, t.Encode()...)
-	tables := imageTables(segments)
+	var pieces []boot.Piece
+	for _, s := range segments {
+		pieces = append(pieces, boot.Piece{Start: s.physical, Size: s.size, Write: s.flags&elf.PF_W != 0, Execute: s.flags&elf.PF_X != 0})
+	}
+	tables := boot.MakeImageTables(pieces)
 	all := append([]segment{
 		{stub, boot.StubAddress, boot.ImageTables - boot.StubAddress, elf.PF_R | elf.PF_W | elf.PF_X},
 		{tables, boot.ImageTables, uint64(len(tables)), elf.PF_R | elf.PF_W},
