@@ -9,7 +9,8 @@ require (
 )
 
 require (
-	golang.org/x/arch v0.32.0 // indirect
+	github.com/cilium/ebpf v0.22.0
+	golang.org/x/arch v0.32.0
 	pgregory.net/rapid v1.3.0 // indirect
 )
 
@@ -17,7 +18,7 @@ require (
 	github.com/cavaliergopher/cpio v1.0.1 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/spf13/cobra v1.10.2 // indirect
-	github.com/spf13/pflag v1.0.9 // indirect
+	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/usbarmory/tamago v1.26.5 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	runtime/goos v0.0.0

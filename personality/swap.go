@@ -61,8 +61,8 @@ func (p *Personality) snapshot() *state.PersonalityT {
 	tasks, memory := p.k.Export()
 	return &state.PersonalityT{
 		Tasks: tasks, Memory: memory, Files: p.k.VFS.Export(), Clock: p.k.Clock.Export(), Terminals: p.ttys.Export(),
-		Tracing: p.k.ExportTracing(),
-		Report:  uint32(p.report.State), ReportCode: p.report.Code, ReportSignal: p.report.Signal, ReportText: p.report.Text,
+		Tracing: p.k.ExportTracing(), Probes: p.k.ExportProbes(),
+		Report: uint32(p.report.State), ReportCode: p.report.Code, ReportSignal: p.report.Signal, ReportText: p.report.Text,
 	}
 }
 
@@ -86,6 +86,12 @@ func (p *Personality) Import(b []byte) error {
 	if e := p.ttys.Import(s.Terminals); e != 0 {
 		return fmt.Errorf("%w: terminals: %w", ErrState, e)
 	}
+	if s.Probes == nil {
+		s.Probes = &state.ProbesT{} // of a build without probes
+	}
+	if e := p.k.ImportProbes(s.Probes); e != 0 {
+		return fmt.Errorf("%w: probes: %w", ErrState, e)
+	}
 	r, e := p.k.VFS.Import(s.Files)
 	if e != 0 {
 		return fmt.Errorf("%w: files: %w", ErrState, e)
@@ -97,6 +103,9 @@ func (p *Personality) Import(b []byte) error {
 		if e := p.k.ImportTracing(s.Tracing); e != 0 {
 			return fmt.Errorf("%w: tracing: %w", ErrState, e)
 		}
+	}
+	if e := p.k.RelinkProbes(s.Probes, r); e != 0 {
+		return fmt.Errorf("%w: probes: %w", ErrState, e)
 	}
 	p.k.Clock.Import(s.Clock)
 	p.report = supervise.Report{State: supervise.State(s.Report), Code: s.ReportCode, Signal: s.ReportSignal, Text: s.ReportText}

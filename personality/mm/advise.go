@@ -56,7 +56,9 @@ func (s *Space) adviseRegion(r *Region, from, to uint64, advice int) unix.Errno 
 		if r.Flags&Locked != 0 {
 			return unix.EINVAL
 		}
-		return errno(s.m.Pager.Discard(s.Pager, from, (to-from)>>pageShift))
+		e := errno(s.m.Pager.Discard(s.Pager, from, (to-from)>>pageShift))
+		s.shows(from, to)
+		return e
 	case unix.MADV_FREE:
 		if r.Object != 0 || r.Flags&Shared != 0 {
 			return unix.EINVAL

@@ -18,6 +18,7 @@ func (s *Space) Export() *state.SpaceT {
 		ArgStart: s.ArgStart, ArgEnd: s.ArgEnd, EnvStart: s.EnvStart, EnvEnd: s.EnvEnd,
 		Auxv: s.Auxv, Vdso: s.VDSOAddress, LockFuture: s.LockFuture, Dumpable: s.Dumpable, Peak: s.peak,
 		DumpFilter: s.DumpFilter,
+		Probed:     s.Probed, Area: s.Area, AreaObject: uint32(s.area), AreaSlots: s.areaSlots,
 	}
 	if s.Exe != nil {
 		t.Exe = s.Exe.Id
@@ -44,6 +45,7 @@ func (m *Manager) Import(t *state.SpaceT, file func(id uint64) *vfs.File) (*Spac
 		ArgStart: t.ArgStart, ArgEnd: t.ArgEnd, EnvStart: t.EnvStart, EnvEnd: t.EnvEnd,
 		Auxv: t.Auxv, VDSOAddress: t.Vdso, LockFuture: t.LockFuture, Dumpable: t.Dumpable, peak: t.Peak,
 		DumpFilter: t.DumpFilter,
+		Probed:     t.Probed, Area: t.Area, area: client.Object(t.AreaObject), areaSlots: t.AreaSlots,
 	}
 	if len(s.Auxv) == 0 {
 		s.Auxv = nil

@@ -104,6 +104,7 @@ func (s *Space) Map(q *Request, lim *Limits) (uint64, unix.Errno) {
 	s.clearRange(start, end)
 	r.hold()
 	s.insert(r)
+	s.shows(start, end)
 	return start, 0
 }
 
@@ -282,6 +283,7 @@ func (s *Space) Protect(va, length uint64, access ipc.Access, growsDown, growsUp
 			s.split(to)
 			s.Find(at).Access = access
 			s.mergeRange(at, to)
+			s.shows(at, to)
 		}
 		at = to
 	}

@@ -43,10 +43,12 @@ const (
 	Random
 	// AnonymousShared: the object is one of our own, without a file.
 	AnonymousShared
+	// Uprobes is the area where copies of probed instructions are stepped.
+	Uprobes
 )
 
 // special regions are neither moved nor merged.
-const special = Stack | VDSO | VVar
+const special = Stack | VDSO | VVar | Uprobes
 
 // Region is a piece of an address space with one set of properties.
 type Region struct {

@@ -52,6 +52,9 @@ func (s *Space) Remap(va, oldLength, newLength uint64, flags int, target uint64,
 	if oldLength == 0 && r.Flags&Shared == 0 {
 		return 0, unix.EINVAL
 	}
+	if r.Flags&Uprobes != 0 {
+		return 0, unix.EPERM
+	}
 	if keep && (r.Object != 0 || r.Flags&special != 0) {
 		return 0, unix.EINVAL
 	}
@@ -104,6 +107,7 @@ func (s *Space) extend(va, more uint64) unix.Errno {
 	}
 	tail.hold()
 	s.insert(tail)
+	s.shows(va, va+more)
 	return 0
 }
 
@@ -153,5 +157,6 @@ func (s *Space) move(va, oldLength, newLength uint64, fixed, keep bool, target u
 		s.clearRange(va, va+oldLength)
 	}
 	s.insert(moved)
+	s.shows(target, target+newLength)
 	return target, 0
 }

@@ -21,6 +21,10 @@ type Manager struct {
 	// NewID draws an id.
 	NewID func() uint64
 
+	// Mapped, if not nil, is told where files have come to be mapped, or to be shown
+	// afresh: uprobes.
+	Mapped func(s *Space, start, end uint64)
+
 	vdso client.Object // data page, then the image
 }
 
@@ -51,14 +55,20 @@ type Space struct {
 	Dumpable int32
 	// DumpFilter is /proc/PID/coredump_filter: what a core file has (core(5)).
 	DumpFilter uint32
+	// Area is the address of the area of uprobes, 0 if there is none; Probed says that the
+	// space has or had their breakpoints.
+	Area   uint64
+	Probed bool
 
-	m       *Manager
-	refs    int32
-	mapBase uint64
-	regions []Region
-	total   uint64 // pages in regions
-	locked  uint64 // of these, locked
-	peak    uint64
+	m         *Manager
+	refs      int32
+	area      client.Object
+	areaSlots uint32 // in use
+	mapBase   uint64
+	regions   []Region
+	total     uint64 // pages in regions
+	locked    uint64 // of these, locked
+	peak      uint64
 }
 
 // Limits are the resource limits that count for memory, in bytes.
@@ -253,6 +263,7 @@ func (s *Space) Fork() (*Space, unix.Errno) {
 	c.ID, c.refs = m.NewID(), 1
 	c.Pager, c.Handle = client.Space(b.Value(i)), b.Handle()
 	c.LockFuture, c.locked = false, 0
+	c.Area, c.area, c.areaSlots = 0, 0, 0
 	c.regions = make([]Region, 0, len(s.regions)+4)
 	for k := range s.regions {
 		r := s.regions[k]

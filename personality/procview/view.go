@@ -249,6 +249,8 @@ func regions(s *mm.Space) []procfs.Region {
 		}
 		switch {
 		case r.File != nil:
+		case r.Flags&mm.Uprobes != 0:
+			g.Name, g.Shared = "[uprobes]", false
 		case r.Flags&mm.VDSO != 0:
 			g.Name, g.Offset = "[vdso]", 0
 		case r.Flags&mm.VVar != 0:

@@ -17,6 +17,7 @@ type PersonalityT struct {
 	ReportSignal uint32      `json:"report_signal"`
 	ReportText   string      `json:"report_text"`
 	Tracing      *TracingT   `json:"tracing"`
+	Probes       *ProbesT    `json:"probes"`
 }
 
 func (t *PersonalityT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -30,6 +31,7 @@ func (t *PersonalityT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	terminalsOffset := t.Terminals.Pack(builder)
 	reportTextOffset := builder.CreateString(t.ReportText)
 	tracingOffset := t.Tracing.Pack(builder)
+	probesOffset := t.Probes.Pack(builder)
 	PersonalityStart(builder)
 	PersonalityAddTasks(builder, tasksOffset)
 	PersonalityAddMemory(builder, memoryOffset)
@@ -41,6 +43,7 @@ func (t *PersonalityT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	PersonalityAddReportSignal(builder, t.ReportSignal)
 	PersonalityAddReportText(builder, reportTextOffset)
 	PersonalityAddTracing(builder, tracingOffset)
+	PersonalityAddProbes(builder, probesOffset)
 	return PersonalityEnd(builder)
 }
 
@@ -55,6 +58,7 @@ func (rcv *Personality) UnPackTo(t *PersonalityT) {
 	t.ReportSignal = rcv.ReportSignal()
 	t.ReportText = string(rcv.ReportText())
 	t.Tracing = rcv.Tracing(nil).UnPack()
+	t.Probes = rcv.Probes(nil).UnPack()
 }
 
 func (rcv *Personality) UnPack() *PersonalityT {
@@ -215,8 +219,21 @@ func (rcv *Personality) Tracing(obj *Tracing) *Tracing {
 	return nil
 }
 
+func (rcv *Personality) Probes(obj *Probes) *Probes {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(24))
+	if o != 0 {
+		x := rcv._tab.Indirect(o + rcv._tab.Pos)
+		if obj == nil {
+			obj = new(Probes)
+		}
+		obj.Init(rcv._tab.Bytes, x)
+		return obj
+	}
+	return nil
+}
+
 func PersonalityStart(builder *flatbuffers.Builder) {
-	builder.StartObject(10)
+	builder.StartObject(11)
 }
 func PersonalityAddTasks(builder *flatbuffers.Builder, tasks flatbuffers.UOffsetT) {
 	builder.PrependUOffsetTSlot(0, flatbuffers.UOffsetT(tasks), 0)
@@ -247,6 +264,9 @@ func PersonalityAddReportText(builder *flatbuffers.Builder, reportText flatbuffe
 }
 func PersonalityAddTracing(builder *flatbuffers.Builder, tracing flatbuffers.UOffsetT) {
 	builder.PrependUOffsetTSlot(9, flatbuffers.UOffsetT(tracing), 0)
+}
+func PersonalityAddProbes(builder *flatbuffers.Builder, probes flatbuffers.UOffsetT) {
+	builder.PrependUOffsetTSlot(10, flatbuffers.UOffsetT(probes), 0)
 }
 func PersonalityEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

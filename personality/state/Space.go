@@ -30,6 +30,10 @@ type SpaceT struct {
 	Dumpable   int32      `json:"dumpable"`
 	Peak       uint64     `json:"peak"`
 	DumpFilter uint32     `json:"dump_filter"`
+	Probed     bool       `json:"probed"`
+	Area       uint64     `json:"area"`
+	AreaObject uint32     `json:"area_object"`
+	AreaSlots  uint32     `json:"area_slots"`
 }
 
 func (t *SpaceT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -82,6 +86,10 @@ func (t *SpaceT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	SpaceAddDumpable(builder, t.Dumpable)
 	SpaceAddPeak(builder, t.Peak)
 	SpaceAddDumpFilter(builder, t.DumpFilter)
+	SpaceAddProbed(builder, t.Probed)
+	SpaceAddArea(builder, t.Area)
+	SpaceAddAreaObject(builder, t.AreaObject)
+	SpaceAddAreaSlots(builder, t.AreaSlots)
 	return SpaceEnd(builder)
 }
 
@@ -119,6 +127,10 @@ func (rcv *Space) UnPackTo(t *SpaceT) {
 	t.Dumpable = rcv.Dumpable()
 	t.Peak = rcv.Peak()
 	t.DumpFilter = rcv.DumpFilter()
+	t.Probed = rcv.Probed()
+	t.Area = rcv.Area()
+	t.AreaObject = rcv.AreaObject()
+	t.AreaSlots = rcv.AreaSlots()
 }
 
 func (rcv *Space) UnPack() *SpaceT {
@@ -455,8 +467,56 @@ func (rcv *Space) MutateDumpFilter(n uint32) bool {
 	return rcv._tab.MutateUint32Slot(48, n)
 }
 
+func (rcv *Space) Probed() bool {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(50))
+	if o != 0 {
+		return rcv._tab.GetBool(o + rcv._tab.Pos)
+	}
+	return false
+}
+
+func (rcv *Space) MutateProbed(n bool) bool {
+	return rcv._tab.MutateBoolSlot(50, n)
+}
+
+func (rcv *Space) Area() uint64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(52))
+	if o != 0 {
+		return rcv._tab.GetUint64(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Space) MutateArea(n uint64) bool {
+	return rcv._tab.MutateUint64Slot(52, n)
+}
+
+func (rcv *Space) AreaObject() uint32 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(54))
+	if o != 0 {
+		return rcv._tab.GetUint32(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Space) MutateAreaObject(n uint32) bool {
+	return rcv._tab.MutateUint32Slot(54, n)
+}
+
+func (rcv *Space) AreaSlots() uint32 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(56))
+	if o != 0 {
+		return rcv._tab.GetUint32(o + rcv._tab.Pos)
+	}
+	return 0
+}
+
+func (rcv *Space) MutateAreaSlots(n uint32) bool {
+	return rcv._tab.MutateUint32Slot(56, n)
+}
+
 func SpaceStart(builder *flatbuffers.Builder) {
-	builder.StartObject(23)
+	builder.StartObject(27)
 }
 func SpaceAddId(builder *flatbuffers.Builder, id uint64) {
 	builder.PrependUint64Slot(0, id, 0)
@@ -532,6 +592,18 @@ func SpaceAddPeak(builder *flatbuffers.Builder, peak uint64) {
 }
 func SpaceAddDumpFilter(builder *flatbuffers.Builder, dumpFilter uint32) {
 	builder.PrependUint32Slot(22, dumpFilter, 0)
+}
+func SpaceAddProbed(builder *flatbuffers.Builder, probed bool) {
+	builder.PrependBoolSlot(23, probed, false)
+}
+func SpaceAddArea(builder *flatbuffers.Builder, area uint64) {
+	builder.PrependUint64Slot(24, area, 0)
+}
+func SpaceAddAreaObject(builder *flatbuffers.Builder, areaObject uint32) {
+	builder.PrependUint32Slot(25, areaObject, 0)
+}
+func SpaceAddAreaSlots(builder *flatbuffers.Builder, areaSlots uint32) {
+	builder.PrependUint32Slot(26, areaSlots, 0)
 }
 func SpaceEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -130,7 +130,8 @@ func mapFile(c *task.Call, q *mm.Request, f *vfs.File) unix.Errno {
 	if shared && f.Writable() && f.Inode.Seals&unix.F_SEAL_WRITE != 0 {
 		return unix.EPERM // no mapping through this descriptor could ever be written
 	}
-	if shared && m.NoWrite {
+	fixed := m.WritePages != 0 && (q.Length > m.WritePages*isa.PageSize || q.Offset > m.WritePages*isa.PageSize-q.Length)
+	if shared && (m.NoWrite || fixed) {
 		if q.Access&ipc.Write != 0 {
 			return unix.EPERM
 		}

@@ -332,6 +332,7 @@ func (k *Core) startChild(u, t *Thread, q *CloneArgs) {
 	if q.Flags&unix.CLONE_CHILD_SETTID != 0 {
 		put32(u.MM, q.ChildTID, uint32(u.Tid))
 	}
+	k.probeForked(u, t, q)
 	u.recalculate()
 	if t.Proc == u.Proc && u.Proc.Stop != byte(NoGroupStop) {
 		u.attention |= AttendStop

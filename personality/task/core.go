@@ -9,6 +9,7 @@ import (
 	"starling/pager/client"
 	"starling/personality/clock"
 	"starling/personality/mm"
+	"starling/personality/uprobe"
 	"starling/personality/vfs"
 	"starling/personality/wait"
 )
@@ -46,6 +47,7 @@ type Core struct {
 	Waits *wait.Table
 	VFS   *vfs.VFS
 	FileModules
+	Probing
 	Clock *clock.Clock
 	MM    *mm.Manager
 	// Table has the handlers by number; nil: the call does not exist.
@@ -98,6 +100,8 @@ type Core struct {
 
 	traceRank uint64 // counts threads that came to be traced
 	listeners map[uint64]*listener
+
+	probeTarget uprobe.Target // of the breakpoint being handled
 
 	exited     bool
 	exitStatus int32

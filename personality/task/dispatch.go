@@ -6,6 +6,7 @@ import (
 	"starling/arch/isa"
 	"starling/ipc"
 	"starling/personality/signal"
+	"starling/personality/uprobe"
 )
 
 // Handle is one event of the kernel, to its end: when it returns every thread rests. The way
@@ -23,9 +24,7 @@ func (k *Core) Handle(ev *ipc.Event) {
 		return
 	}
 	k.account(t, ev)
-	if t.attention&AttendTrace != 0 {
-		k.enter(t)
-		k.run(t)
+	if t.attention&(AttendTrace|AttendProbe) != 0 && k.watched(t) {
 		k.settle()
 		return
 	}
@@ -52,6 +51,20 @@ func (k *Core) Handle(ev *ipc.Event) {
 		k.run(t)
 	}
 	k.settle()
+}
+
+// watched is the beginning of a system call that somebody looks at. It reports whether the call was
+// dealt with.
+func (k *Core) watched(t *Thread) bool {
+	if t.attention&AttendProbe != 0 {
+		k.probeCalled(t)
+	}
+	if t.attention&AttendTrace == 0 {
+		return false
+	}
+	k.enter(t)
+	k.run(t)
+	return true
 }
 
 // settle is Settle if the event set anything off.
@@ -428,6 +441,9 @@ func (k *Core) fault(t *Thread, ev *ipc.Event) {
 	case ipc.FaultPastEnd:
 		k.faultSignal(t, ev, signal.Fault(int32(unix.SIGBUS), signal.BusAdrErr, ev.Address))
 	case ipc.FaultOutOfMemory:
+		if t.attention&AttendProbe != 0 {
+			k.probeFaulted(t)
+		}
 		k.outOfMemory(t)
 	default:
 		k.faultSignal(t, ev, signal.Fault(int32(unix.SIGSEGV), signal.SegvAccErr, ev.Address))
@@ -436,6 +452,9 @@ func (k *Core) fault(t *Thread, ev *ipc.Event) {
 }
 
 func (k *Core) faultSignal(t *Thread, ev *ipc.Event, i signal.Info) {
+	if t.attention&AttendProbe != 0 {
+		k.probeFaulted(t)
+	}
 	f := isa.PageFault(ev.Address, ev.Class == ipc.FaultNotAllowed, ev.Access&ipc.Write != 0, ev.Access&ipc.Execute != 0)
 	t.FaultAddress, t.FaultError, t.FaultVector = f.Address, f.Error, f.Vector
 	k.Force(t, i)
@@ -444,6 +463,22 @@ func (k *Core) faultSignal(t *Thread, ev *ipc.Event, i signal.Info) {
 // exception is any other exception of a program.
 func (k *Core) exception(t *Thread, ev *ipc.Event) {
 	t.become(Leaving)
+	if isa.IsBreakpoint(ev.Vector) && k.probeHit(t) {
+		k.run(t)
+		return
+	}
+	if t.attention&AttendProbe != 0 {
+		if !isa.IsDebugTrap(ev.Vector) {
+			k.probeFaulted(t)
+		} else if o := k.Probes.Stepped(t.target()); o != uprobe.DoneStep {
+			k.probeOutcome(t, o)
+			k.run(t)
+			return
+		} else {
+			t.Change(ipc.MaskGeneral | ipc.MaskControl)
+			t.attention &^= AttendProbe
+		}
+	}
 	if isa.NeedsFP(ev.Vector) {
 		k.Transport.ThreadSync(ipc.Handle(t.Handle), ipc.MaskFP)
 	}

@@ -99,6 +99,9 @@ func (k *Core) becomeProgram(t *Thread, p *program) {
 		k.vforkDone(t)
 	}
 	t.MM = p.space
+	t.probe.Executed()
+	k.Probes.Adopted(t.MM)
+	k.Perf.Executed(t.Tid)
 	t.ClearTid, t.RobustList = 0, 0
 	if t.Handlers.Refs > 1 {
 		t.Handlers.Refs--

@@ -71,6 +71,9 @@ func (k *Core) exitThread(t *Thread) {
 	p := t.Proc
 	k.unblock(t)
 	t.stop = Stop{}
+	if t.attention&AttendProbe != 0 {
+		k.probeFaulted(t)
+	}
 	if k.waitsForDump(t) {
 		return
 	}
@@ -86,6 +89,7 @@ func (k *Core) exitThread(t *Thread) {
 	if t.VforkChild != 0 {
 		t.VforkChild = 0
 	}
+	k.probeEnded(t)
 	k.releaseMemory(t)
 	if t.Files != nil {
 		k.VFS.PutFDTable(t.Files)

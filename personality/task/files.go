@@ -29,6 +29,7 @@ func (k *Core) AddFileModules(store content.Store) {
 		Epolls:  epoll.New(k.VFS),
 		Events:  event.New(k.VFS, k.Clock),
 	}
+	k.addProbing(store)
 	k.TimerFD, k.ClockSet = k.Events.TimerExpired, k.Events.ClockWasSet
 	k.VFS.Memory = func() (total, free uint64) {
 		s := k.Pager.Stats()

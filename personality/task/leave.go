@@ -13,6 +13,10 @@ import (
 // then the decision about an interrupted call. The order is that of
 // Linux's exit_to_user_mode_loop.
 func (k *Core) leave(t *Thread) {
+	if t.attention&(AttendProbe|AttendExit) == AttendProbe {
+		k.resume(t)
+		return
+	}
 	for t.attention&attendLeaving != 0 {
 		switch {
 		case t.attention&AttendExit != 0:

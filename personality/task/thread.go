@@ -8,6 +8,7 @@ import (
 	"starling/personality/mm"
 	"starling/personality/signal"
 	"starling/personality/state"
+	"starling/personality/uprobe"
 	"starling/personality/vfs"
 	"starling/personality/wait"
 )
@@ -50,6 +51,7 @@ type Thread struct {
 	trace   *Trace    // nil: nobody traces it
 	tracees []*Thread // that it traces, in the order of linking
 	guard   Guard
+	probe   uprobe.State
 }
 
 // Attention is a set of reasons to look at a thread before it goes back to user mode.
@@ -76,6 +78,8 @@ const (
 	AttendNow
 	// AttendUnstep: the step flag in the thread's registers was a tracer's that is gone.
 	AttendUnstep
+	// AttendProbe: the thread executes a copy of a probed instruction; everything else waits.
+	AttendProbe
 
 	// attendLeaving is what holds a thread up on its way to user mode.
 	attendLeaving = AttendSignals | AttendStop | AttendExit | AttendTrap | AttendReturn | AttendEvent | AttendUnstep

@@ -79,6 +79,8 @@ type Mapping struct {
 	Anonymous bool
 	// NoWrite: shared mappings must never become writable (seals).
 	NoWrite bool
+	// WritePages, if not 0, is how many pages from the beginning may be mapped for writing.
+	WritePages uint64
 }
 
 // FileBase is the file that can do nothing. It is embedded.

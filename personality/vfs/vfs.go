@@ -67,6 +67,15 @@ const (
 	KindOther = 64
 )
 
+// The kinds of files of bpf(2) and perf_event_open(2).
+const (
+	KindBPFMap     = 16 + iota // Key0: number of the map
+	KindBPFProgram             // Key0: number of the program
+	KindBTF                    // Key0: number of the types
+	KindBPFLink                // Key0: number of the link
+	KindPerfEvent              // Key0: object
+)
+
 // Limits named by the documentation.
 const (
 	// MaxOpenFiles is the number of open file descriptions in the system (fs.file-max).

@@ -4,6 +4,7 @@
 package sysfs
 
 import (
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,10 @@ import (
 // slash is an empty directory.
 var files = []struct{ path, text string }{
 	{"block/", ""},
-	{"bus/", ""},
+	{"bus/event_source/devices/uprobe/cpumask", "0\n"},
+	{"bus/event_source/devices/uprobe/format/ref_ctr_offset", "config:32-63\n"},
+	{"bus/event_source/devices/uprobe/format/retprobe", "config:0\n"},
+	{"bus/event_source/devices/uprobe/type", strconv.Itoa(UprobeType) + "\n"},
 	{"class/block/", ""},
 	{"class/net/", ""},
 	{"class/tty/", ""},
@@ -55,6 +59,9 @@ var files = []struct{ path, text string }{
 	{"module/", ""},
 	{"power/", ""},
 }
+
+// UprobeType is the type of events of the uprobe unit (perf_event_open(2), dynamic PMU).
+const UprobeType = 9
 
 // fileSize is what stat(2) shows of every file: a page.
 const fileSize = 4096

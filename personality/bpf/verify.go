@@ -1,0 +1,251 @@
+package bpf
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Bounds of verification. What needs more is refused: "too complex".
+const (
+	maxSteps   = 1 << 16 // instructions looked at
+	maxWaiting = 1 << 10 // ways not followed yet
+	maxForks   = 1 << 12 // states kept
+	maxAtOne   = 32      // of one instruction
+	forkEvery  = 8       // instructions between two states that are kept
+)
+
+// verifier follows every way through a program. A way ends at the exit, or where a
+// state is reached that is covered by one from which every way was followed: so
+// what is accepted ends, after at most maxSteps instructions.
+type verifier struct {
+	list    []instruction
+	maps    []*Map
+	context int // bytes of the context
+	gpl     bool
+
+	forks   map[int32][]*fork
+	joins   []bool // instructions that are reached from several places
+	kept    int
+	waiting []*path
+	steps   int
+	since   int // steps since a state was kept
+	ids     uint32
+	log     []byte
+}
+
+// verify decides whether a program may run. The log says why not, or how much was looked at.
+func verify(list []instruction, maps []*Map, context int, gpl bool) (steps int, log string, r *refusal) {
+	v := &verifier{list: list, maps: maps, context: context, gpl: gpl, forks: map[int32][]*fork{}, joins: make([]bool, len(list))}
+	if r = v.shape(); r == nil {
+		r = v.walk()
+	}
+	if r != nil {
+		return v.steps, fmt.Sprintf("%s%s\nprocessed %d insns\n", v.log, r.text, v.steps), r
+	}
+	return v.steps, fmt.Sprintf("%sprocessed %d insns (limit %d) max_states %d\n", v.log, v.steps, maxSteps, v.kept), nil
+}
+
+// shape checks what is true of instructions wherever they are reached from.
+func (v *verifier) shape() *refusal {
+	for i := range v.list {
+		x := &v.list[i]
+		if x.op == opJump || x.op.isJump() {
+			v.joins[x.target] = true
+		}
+		if x.op == opCallLocal {
+			v.joins[x.target] = true
+		}
+	}
+	switch last := v.list[len(v.list)-1].op; last {
+	case opExit, opJump:
+	default:
+		return refuse(unix.EINVAL, "last insn is not an exit or jmp")
+	}
+	return nil
+}
+
+// walk follows all ways.
+func (v *verifier) walk() *refusal {
+	p := &path{frames: make([]frame, 1)}
+	p.top().regs[1] = value{kind: kindContext}
+	p.top().regs[regFrame] = value{kind: kindStack}
+	for p != nil {
+		ended, r := v.run(p)
+		if r != nil {
+			r.text = fmt.Sprintf("%d: %s", p.at, r.text)
+			return r
+		}
+		if !ended {
+			continue
+		}
+		finish(p.from)
+		p = nil
+		if n := len(v.waiting); n > 0 {
+			p = v.waiting[n-1]
+			v.waiting = v.waiting[:n-1]
+		}
+	}
+	return nil
+}
+
+// finish notes that one way from f came to its end.
+func finish(f *fork) {
+	for f != nil {
+		if f.open--; f.open > 0 {
+			return
+		}
+		f = f.parent
+	}
+}
+
+// run follows a path by one instruction. It reports whether the way ends here.
+func (v *verifier) run(p *path) (ended bool, r *refusal) {
+	if v.steps++; v.steps > maxSteps {
+		return false, refuse(unix.E2BIG, "BPF program is too large: more than %d instructions on all paths, or a loop without a bound", maxSteps)
+	}
+	if v.joins[p.at] {
+		known, r := v.known(p)
+		if known || r != nil {
+			return true, r
+		}
+	}
+	v.since++
+	x := &v.list[p.at]
+	switch {
+	case x.op.isALU() || x.op == opToLittle || x.op == opToBig || x.op == opSwap:
+		r = v.alu(p, x)
+	case x.op == opLoadImm:
+		r = v.loadImm(p, x)
+	case x.op.isLoad():
+		r = v.load(p, x)
+	case x.op.isStore():
+		r = v.store(p, x)
+	case x.op == opAtomic32 || x.op == opAtomic64:
+		r = v.atomic(p, x)
+	case x.op == opJump:
+		p.at = x.target
+		return false, nil
+	case x.op.isJump():
+		return v.branch(p, x)
+	case x.op == opCall:
+		r = v.call(p, x)
+	case x.op == opCallLocal:
+		return false, v.enter(p, x)
+	case x.op == opExit:
+		return v.exit(p)
+	default:
+		r = refuse(unix.EINVAL, "unknown instruction")
+	}
+	if r != nil {
+		return false, r
+	}
+	return false, v.next(p)
+}
+
+// next goes to the instruction behind.
+func (v *verifier) next(p *path) *refusal {
+	if int(p.at)+1 >= len(v.list) {
+		return refuse(unix.EINVAL, "the program runs past its end")
+	}
+	p.at++
+	return nil
+}
+
+// known reports whether everything from here on was followed already. If not the state is kept,
+// now and then.
+func (v *verifier) known(p *path) (bool, *refusal) {
+	list := v.forks[p.at]
+	for _, f := range list {
+		switch {
+		case f.open == 0 && f.covers(p):
+			return true, nil
+		case f.open > 0 && f.same(p):
+			return false, refuse(unix.EINVAL, "infinite loop detected")
+		}
+	}
+	if v.since < forkEvery && len(list) > 0 || v.kept >= maxForks || len(list) >= maxAtOne {
+		return false, nil
+	}
+	v.since = 0
+	v.kept++
+	c := p.split(p.at)
+	f := &fork{parent: p.from, open: 1, frames: c.frames, owed: c.owed}
+	p.from = f
+	v.forks[p.at] = append(list, f)
+	return false, nil
+}
+
+// later notes a way that is to be followed.
+func (v *verifier) later(p *path) *refusal {
+	if len(v.waiting) >= maxWaiting {
+		return refuse(unix.E2BIG, "the sequence of %d jumps is too complex", maxWaiting)
+	}
+	if p.from != nil {
+		p.from.open++
+	}
+	v.waiting = append(v.waiting, p)
+	return nil
+}
+
+// enter goes into a function of the program.
+func (v *verifier) enter(p *path, x *instruction) *refusal {
+	if len(p.frames) >= maxFrames {
+		return refuse(unix.E2BIG, "the call stack of %d frames is too deep", maxFrames)
+	}
+	f := frame{back: p.at + 1}
+	if int(f.back) >= len(v.list) {
+		return refuse(unix.EINVAL, "the program runs past its end")
+	}
+	from := p.top()
+	for i := 1; i <= 5; i++ {
+		f.regs[i] = from.regs[i]
+	}
+	f.regs[regFrame] = value{kind: kindStack, index: int32(len(p.frames))}
+	p.frames = append(p.frames, f)
+	p.at = x.target
+	return nil
+}
+
+// exit leaves a function, or ends the program.
+func (v *verifier) exit(p *path) (ended bool, r *refusal) {
+	f := p.top()
+	r0 := f.regs[0]
+	switch {
+	case r0.kind == kindNone:
+		return false, refuse(unix.EACCES, "R0 !read_ok")
+	case len(p.frames) == 1:
+		if r0.kind.pointer() {
+			return false, refuse(unix.EACCES, "at program exit the register R0 is %s, not a number", r0.kind)
+		}
+		if len(p.owed) > 0 {
+			return false, refuse(unix.EINVAL, "Unreleased reference id=%d", p.owed[0])
+		}
+		return true, nil
+	case r0.kind == kindStack && int(r0.index) == len(p.frames)-1:
+		return false, refuse(unix.EINVAL, "cannot return stack pointer to the caller")
+	}
+	back, depth := f.back, int32(len(p.frames)-1)
+	p.frames = p.frames[:depth]
+	to := p.top()
+	to.regs[0] = r0
+	for i := 1; i <= 5; i++ {
+		to.regs[i] = value{}
+	}
+	// Nothing may point into the frame that is gone.
+	for i := range p.frames {
+		for c := range p.frames[i].cells {
+			if s := &p.frames[i].cells[c]; s.bytes[0] == markSaved && s.saved.kind == kindStack && s.saved.index >= depth {
+				return false, refuse(unix.EINVAL, "a stack pointer of the function outlives it")
+			}
+		}
+	}
+	p.at = back
+	return false, nil
+}
+
+// newID is an id for what a call returned.
+func (v *verifier) newID() uint32 {
+	v.ids++
+	return v.ids
+}

@@ -1,0 +1,71 @@
+package perf
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"starling/personality/state"
+	"starling/personality/vfs"
+)
+
+// Export adds events and links to the state.
+func (m *Events) Export(t *state.ProbesT) {
+	t.NextLink = m.nextLink
+	for _, e := range m.all {
+		s := e.ProbeEventT
+		s.File = e.file.Id
+		if len(s.Family) == 0 {
+			s.Family = nil
+		}
+		t.Events = append(t.Events, &s)
+	}
+	for _, l := range m.links {
+		s := l.BpfLinkT
+		s.Event = l.file.Id
+		t.Links = append(t.Links, &s)
+	}
+}
+
+// Import makes events and links of a state, before files refer to them.
+func (m *Events) Import(t *state.ProbesT) unix.Errno {
+	m.nextLink = t.NextLink
+	for _, s := range t.Events {
+		e := &Event{ProbeEventT: *s, m: m}
+		e.Code, e.Family = slices.Clone(e.Code), slices.Clone(e.Family)
+		if e.Program != 0 {
+			p := m.objects.Program(e.Program)
+			if p == nil || !p.Probe() {
+				return unix.EINVAL
+			}
+			e.program = p.Get()
+		}
+		m.all = append(m.all, e)
+	}
+	for _, s := range t.Links {
+		m.links = append(m.links, &Link{BpfLinkT: *s, m: m})
+	}
+	return 0
+}
+
+// Relink finds the files of imported events and links.
+func (m *Events) Relink(r *vfs.Restorer) unix.Errno {
+	for _, e := range m.all {
+		f := r.File(e.File)
+		if f == nil {
+			return unix.EINVAL
+		}
+		e.file = f.Get()
+		if !m.probes.Attach(e.spec(), e) {
+			return unix.EINVAL
+		}
+	}
+	for _, l := range m.links {
+		f := r.File(l.BpfLinkT.Event)
+		if f == nil || EventOf(f) == nil {
+			return unix.EINVAL
+		}
+		l.file = f.Get()
+	}
+	return m.objects.Settle()
+}

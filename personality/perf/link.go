@@ -1,0 +1,128 @@
+package perf
+
+import (
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"starling/personality/bpf"
+	"starling/personality/state"
+	"starling/personality/vfs"
+)
+
+// Link is a program attached to an event for as long as the link lives (BPF_LINK_CREATE).
+type Link struct {
+	state.BpfLinkT
+	m    *Events
+	file *vfs.File // of the event
+	refs int       // files
+}
+
+// Attach is BPF_LINK_CREATE with an event as its target. EBADF: f is no event.
+func (m *Events) Attach(p *bpf.Program, f *vfs.File, cookie uint64) (*vfs.File, unix.Errno) {
+	e := EventOf(f)
+	if e == nil {
+		return nil, unix.EBADF
+	}
+	m.nextLink++
+	l := &Link{m: m, file: f, refs: 1, BpfLinkT: state.BpfLinkT{Id: m.nextLink}}
+	if errno := e.attach(p, cookie, l.Id); errno != 0 {
+		return nil, errno
+	}
+	p.Get()
+	f.Get()
+	m.links = append(m.links, l)
+	return m.linkFile(l)
+}
+
+// LinkFile makes another file of a link.
+func (m *Events) LinkFile(l *Link) (*vfs.File, unix.Errno) {
+	l.refs++
+	return m.linkFile(l)
+}
+
+func (m *Events) linkFile(l *Link) (*vfs.File, unix.Errno) {
+	f, e := m.v.NewAnonFile("anon_inode:bpf_link", vfs.KindBPFLink, uint64(l.Id), linkFile{l: l}, unix.O_RDWR)
+	if e != 0 {
+		l.put()
+	}
+	return f, e
+}
+
+// put drops a user; with the last one the program is detached.
+func (l *Link) put() {
+	if l.refs--; l.refs > 0 {
+		return
+	}
+	if e := EventOf(l.file); e.Link == l.Id {
+		e.detach()
+	}
+	l.m.links = slices.DeleteFunc(l.m.links, func(o *Link) bool { return o == l })
+	l.m.v.Put(l.file)
+}
+
+// Target is the event.
+func (l *Link) Target() *Event { return EventOf(l.file) }
+
+// Link finds a link by its number, Next the number after one. ENOENT.
+func (m *Events) Link(id uint32) *Link {
+	for _, l := range m.links {
+		if l.Id == id {
+			return l
+		}
+	}
+	return nil
+}
+
+// Next is the lowest number above one.
+func (m *Events) Next(id uint32) (uint32, unix.Errno) {
+	for _, l := range m.links {
+		if l.Id > id {
+			return l.Id, 0
+		}
+	}
+	return 0, unix.ENOENT
+}
+
+// EventOf is the event of a file, nil if it is another kind of file; LinkOf the link.
+func EventOf(f *vfs.File) *Event {
+	if x, ok := f.Ops.(eventFile); ok {
+		return x.e
+	}
+	return nil
+}
+
+// LinkOf is EventOf for links.
+func LinkOf(f *vfs.File) *Link {
+	if x, ok := f.Ops.(linkFile); ok {
+		return x.l
+	}
+	return nil
+}
+
+type linkFile struct {
+	vfs.FileBase
+	l *Link
+}
+
+// Release implements vfs.FileOps.
+func (f linkFile) Release(*vfs.VFS, *vfs.File) { f.l.put() }
+
+// Describe appends the lines of /proc/PID/fdinfo.
+func (f linkFile) Describe(_ *vfs.File, b []byte) []byte {
+	return fmt.Appendf(b, "link_type:\tperf\nlink_id:\t%d\nprog_id:\t%d\n", f.l.Id, f.l.Target().Program)
+}
+
+type linkKind struct{ m *Events }
+
+// Reopen implements vfs.Kind.
+func (k linkKind) Reopen(f *vfs.File) unix.Errno {
+	l := k.m.Link(uint32(f.Key0))
+	if l == nil {
+		return unix.EINVAL
+	}
+	l.refs++
+	f.Ops = linkFile{l: l}
+	return 0
+}

@@ -1,0 +1,159 @@
+package syscalls
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+
+	"starling/personality/perf"
+	"starling/personality/task"
+	"starling/personality/uprobe"
+	"starling/personality/usermem"
+	"starling/personality/vfs"
+	"starling/personality/vfs/sysfs"
+)
+
+// Sizes of struct perf_event_attr (perf_event_open(2)): the first version, and what is known here.
+const (
+	perfAttrFirst = 64
+	perfAttrSize  = 136
+	perfAttrMost  = 4096
+)
+
+// Bits of struct perf_event_attr from byte 40 on.
+const (
+	perfDisabled     = 1 << 0
+	perfInherit      = 1 << 1
+	perfEnableOnExec = 1 << 12
+)
+
+// Flags of perf_event_open(2).
+const perfFlags = unix.PERF_FLAG_FD_CLOEXEC | unix.PERF_FLAG_FD_NO_GROUP | unix.PERF_FLAG_FD_OUTPUT | unix.PERF_FLAG_PID_CGROUP
+
+// perfEventOpen is perf_event_open(2) for the uprobe unit. Every other type of event is ENOENT, as where there is no
+// hardware for it.
+func perfEventOpen(c *task.Call) task.Result {
+	at, pid, cpu, group, flags := c.Args[0], int32(c.Args[1]), int32(c.Args[2]), int32(c.Args[3]), c.Args[4]
+	if flags&^perfFlags != 0 {
+		return fail(unix.EINVAL)
+	}
+	a, e := perfAttr(c, at)
+	if e != 0 {
+		return fail(e)
+	}
+	switch {
+	case flags&unix.PERF_FLAG_PID_CGROUP != 0, pid == -1 && cpu == -1, group != -1, cpu < -1:
+		return fail(unix.EINVAL)
+	case cpu > 0:
+		return fail(unix.ENODEV)
+	case a.u32(0) != sysfs.UprobeType:
+		return fail(unix.ENOENT)
+	case !c.T.Cred.Has(unix.CAP_PERFMON) && !c.T.Cred.Has(unix.CAP_SYS_ADMIN):
+		return fail(unix.EACCES)
+	case a.u64(16) != 0: // samples
+		return fail(unix.EOPNOTSUPP)
+	case a.u64(32)&^perf.Formats != 0:
+		return fail(unix.EINVAL)
+	}
+	bits, config := a.u64(40), a.u64(8)
+	q := perf.Request{
+		Offset: a.u64(64), Counter: config >> 32, AtReturn: config&1 != 0, ReadFormat: a.u64(32),
+		Disabled: bits&perfDisabled != 0, Inherit: bits&perfInherit != 0, EnableOnExec: bits&perfEnableOnExec != 0,
+	}
+	if config&0xfffffffe != 0 || q.Counter%2 != 0 {
+		return fail(unix.EINVAL)
+	}
+	if pid != -1 {
+		t := c.T
+		if pid != 0 {
+			t = c.K.Thread(pid)
+		}
+		switch {
+		case t == nil || !t.Alive():
+			return fail(unix.ESRCH)
+		case !c.K.MayAccess(c.T, t, 0):
+			return fail(unix.EACCES)
+		}
+		q.TID = t.Tid
+	}
+	if e := probedFile(c, a.u64(56), &q); e != 0 {
+		return fail(e)
+	}
+	f, e := c.K.Perf.Open(&q)
+	if e != 0 {
+		return fail(e)
+	}
+	fd, e := fileContext(c).Alloc(f, 0, flags&unix.PERF_FLAG_FD_CLOEXEC != 0)
+	return either(int64(fd), e)
+}
+
+// perfAttr reads the attributes. E2BIG: they have what is not known, and the size that is is written back.
+func perfAttr(c *task.Call, at uint64) (a perfAttributes, e unix.Errno) {
+	size, e := usermem.Read32(c.Mem(), at+4)
+	if e != 0 {
+		return a, e
+	}
+	if size == 0 {
+		size = perfAttrFirst
+	}
+	if size >= perfAttrFirst && size <= perfAttrMost {
+		b := make([]byte, size)
+		if _, e := usermem.CopyIn(c.Mem(), b, at); e != 0 {
+			return a, e
+		}
+		copy(a[:], b)
+		if size <= perfAttrSize || allZero(b[perfAttrSize:]) {
+			return a, 0
+		}
+	}
+	if e := usermem.Write32(c.Mem(), at+4, perfAttrSize); e != 0 {
+		return a, e
+	}
+	return a, unix.E2BIG
+}
+
+type perfAttributes [perfAttrSize]byte
+
+func (a *perfAttributes) u32(at int) uint32 { return binary.LittleEndian.Uint32(a[at:]) }
+func (a *perfAttributes) u64(at int) uint64 { return binary.LittleEndian.Uint64(a[at:]) }
+
+// probedFile opens the file of a probe, whose path is at an address, and looks at the instruction.
+func probedFile(c *task.Call, at uint64, q *perf.Request) unix.Errno {
+	path, e := usermem.String(c.Mem(), at, vfs.PathMax-1)
+	if e == unix.ENAMETOOLONG {
+		e = unix.E2BIG
+	}
+	if e != 0 {
+		return e
+	}
+	if path == "" {
+		return unix.EINVAL
+	}
+	x := fileContext(c)
+	f, e := x.Open(unix.AT_FDCWD, []byte(path), &vfs.OpenHow{Flags: unix.O_RDONLY})
+	if e != 0 {
+		return e
+	}
+	q.File, q.Path = f, path
+	if !f.Inode.IsRegular() || q.Offset > uint64(f.Inode.Size) {
+		c.K.VFS.Put(f)
+		return unix.EINVAL
+	}
+	q.Code, e = uprobe.Check(func(b []byte, off int64) (int, unix.Errno) {
+		done := 0
+		for done < len(b) {
+			var io usermem.IO
+			io.InitBytes(b[done:])
+			n, e := f.Ops.Read(x, f, &io, off+int64(done))
+			if e != 0 || n == 0 {
+				return done, e
+			}
+			done += n
+		}
+		return done, 0
+	}, q.Offset)
+	if e != 0 {
+		c.K.VFS.Put(f)
+	}
+	return e
+}

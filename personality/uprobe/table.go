@@ -1,0 +1,231 @@
+package uprobe
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"starling/arch/isa"
+	"starling/personality/mm"
+	"starling/personality/usermem"
+	"starling/personality/vfs"
+)
+
+// Consumer is who wants to know of hits.
+type Consumer interface {
+	// Wants reports whether a space is probed for it.
+	Wants(s *mm.Space) bool
+	// AtReturn: Hit is called when the function returns, not when it is entered.
+	AtReturn() bool
+	// Hit tells that a thread is at the probe, or has returned from the function.
+	Hit(h *Hit)
+}
+
+// Hit is one hit.
+type Hit struct {
+	*Target
+	// Function is the address of the probe. The instruction pointer is there, or behind the call.
+	Function uint64
+}
+
+// Target is the thread that an operation is about.
+type Target struct {
+	Space *mm.Space
+	Frame *isa.Frame
+	State *State
+	// Thread is the thread as consumers know it.
+	Thread any
+}
+
+// Probe is a place in a file with its consumers, in the order of registration.
+type Probe struct {
+	inode     *vfs.Inode
+	offset    uint64
+	original  byte
+	code      isa.Probed
+	bytes     []byte
+	consumers []registered
+}
+
+type registered struct {
+	Consumer
+	counter uint64
+}
+
+// Table is all probes.
+type Table struct {
+	// Spaces is every address space that a thread uses, each once.
+	Spaces func() []*mm.Space
+
+	probes []*Probe // in the order of registration
+}
+
+// Spec says where a consumer probes.
+type Spec struct {
+	Inode  *vfs.Inode
+	Offset uint64
+	// Code is the instruction there, as Check has found it.
+	Code []byte
+	// Counter is the offset of a number of 16 bits in the file that is raised in every space
+	// while it is probed; 0: none.
+	Counter uint64
+}
+
+// Register adds a consumer, which is told from now on. ENOTSUPP is for Check to say.
+func (t *Table) Register(s Spec, c Consumer) unix.Errno {
+	p := t.attach(s, c)
+	if p == nil {
+		return unix.EINVAL
+	}
+	for _, space := range t.Spaces() {
+		if c.Wants(space) {
+			p.plant(space, 0, isa.TaskSize)
+			p.count(space, s.Counter, 1, 0, isa.TaskSize)
+		}
+	}
+	return 0
+}
+
+// Attach is Register after an import: breakpoints are where they were.
+func (t *Table) Attach(s Spec, c Consumer) bool { return t.attach(s, c) != nil }
+
+func (t *Table) attach(s Spec, c Consumer) *Probe {
+	p := t.probe(s.Inode, s.Offset)
+	if p == nil {
+		code, ok := isa.AnalyzeProbe(s.Code)
+		if !ok || len(s.Code) == 0 {
+			return nil
+		}
+		p = &Probe{inode: s.Inode, offset: s.Offset, original: s.Code[0], code: code, bytes: s.Code}
+		t.probes = append(t.probes, p)
+	}
+	p.consumers = append(p.consumers, registered{c, s.Counter})
+	return p
+}
+
+// Unregister takes a consumer away, and the breakpoints that nobody wants any more.
+func (t *Table) Unregister(in *vfs.Inode, offset uint64, c Consumer) {
+	p := t.probe(in, offset)
+	if p == nil {
+		return
+	}
+	i := slices.IndexFunc(p.consumers, func(r registered) bool { return r.Consumer == c })
+	if i < 0 {
+		return
+	}
+	counter := p.consumers[i].counter
+	p.consumers = slices.Delete(p.consumers, i, i+1)
+	for _, s := range t.Spaces() {
+		if c.Wants(s) {
+			p.count(s, counter, -1, 0, isa.TaskSize)
+			if !p.wanted(s) {
+				p.remove(s)
+			}
+		}
+	}
+	if len(p.consumers) == 0 {
+		t.probes = slices.DeleteFunc(t.probes, func(q *Probe) bool { return q == p })
+	}
+}
+
+func (t *Table) probe(in *vfs.Inode, offset uint64) *Probe {
+	for _, p := range t.probes {
+		if p.inode == in && p.offset == offset {
+			return p
+		}
+	}
+	return nil
+}
+
+// Mapped plants what belongs into [start, end) of a space: it has come to show files.
+func (t *Table) Mapped(s *mm.Space, start, end uint64) {
+	for _, p := range t.probes {
+		if p.wanted(s) {
+			p.plant(s, start, end)
+		}
+		for _, c := range p.consumers {
+			if c.counter != 0 && c.Wants(s) {
+				p.count(s, c.counter, 1, start, end)
+			}
+		}
+	}
+}
+
+// Adopted is told of the space that a thread has got by execve(2).
+func (t *Table) Adopted(s *mm.Space) {
+	if len(t.probes) > 0 {
+		t.Mapped(s, 0, isa.TaskSize)
+	}
+}
+
+func (p *Probe) wanted(s *mm.Space) bool {
+	return slices.ContainsFunc(p.consumers, func(r registered) bool { return r.Wants(s) })
+}
+
+// places calls fn for every address in [start, end) where the probe's place is mapped.
+func (p *Probe) places(s *mm.Space, start, end uint64, fn func(va uint64)) {
+	for i := range s.Regions() {
+		r := &s.Regions()[i]
+		if r.File == nil || r.File.Inode != p.inode || !r.Probeable() {
+			continue
+		}
+		if va, ok := r.AddressOf(p.offset); ok && va >= start && va < end {
+			fn(va)
+		}
+	}
+}
+
+// plant puts the breakpoint into a space. What cannot be written is left: the space is out of memory, and its
+// next fault says so.
+func (p *Probe) plant(s *mm.Space, start, end uint64) {
+	p.places(s, start, end, func(va uint64) {
+		s.Probed = true
+		usermem.CopyOut(mm.Forced{S: s}, va, []byte{isa.Breakpoint})
+	})
+}
+
+// remove puts back what was there, unless somebody else has written since.
+func (p *Probe) remove(s *mm.Space) {
+	p.places(s, 0, isa.TaskSize, func(va uint64) {
+		var b [1]byte
+		if _, e := usermem.CopyIn(mm.Forced{S: s}, b[:], va); e == 0 && b[0] == isa.Breakpoint {
+			usermem.CopyOut(mm.Forced{S: s}, va, []byte{p.original})
+		}
+	})
+}
+
+// count changes the reference counter of a probe in [start, end), where the program can write it.
+func (p *Probe) count(s *mm.Space, counter uint64, by int16, start, end uint64) {
+	if counter == 0 {
+		return
+	}
+	for i := range s.Regions() {
+		r := &s.Regions()[i]
+		const size = 2
+		if r.File == nil || r.File.Inode != p.inode || r.Flags&mm.Shared != 0 || !r.Writable() {
+			continue
+		}
+		va, ok := r.AddressOf(counter)
+		if !ok || va < start || va+size > end {
+			continue
+		}
+		var b [size]byte
+		if _, e := usermem.CopyIn(s, b[:], va); e == 0 {
+			n := int16(b[0]) | int16(b[1])<<8
+			n += by
+			usermem.CopyOut(s, va, []byte{byte(n), byte(n >> 8)})
+		}
+	}
+}
+
+// at finds the probe whose breakpoint lies at an address.
+func (t *Table) at(s *mm.Space, va uint64) *Probe {
+	if len(t.probes) == 0 {
+		return nil
+	}
+	r := s.Find(va)
+	if r == nil || !r.Probeable() {
+		return nil
+	}
+	return t.probe(r.File.Inode, r.OffsetAt(va))
+}
