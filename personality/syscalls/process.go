@@ -215,7 +215,7 @@ func readStrings(c *task.Call, va uint64, limit *uint64) ([]string, unix.Errno) 
 const waitOptions = unix.WNOHANG | unix.WNOTHREAD | unix.WCLONE | unix.WALL
 
 func wait4(c *task.Call) task.Result {
-	pid, options := int32(c.Args[0]), int(int32(c.Args[2]))
+	pid, options := int32(c.Args[0]), int(uint32(c.Args[2]))
 	if options&^(waitOptions|unix.WUNTRACED|unix.WCONTINUED) != 0 {
 		return fail(unix.EINVAL)
 	}
@@ -254,7 +254,7 @@ func wait4(c *task.Call) task.Result {
 }
 
 func waitid(c *task.Call) task.Result {
-	which, id, info, options := c.Args[0], int32(c.Args[1]), c.Args[2], int(int32(c.Args[3]))
+	which, id, info, options := c.Args[0], int32(c.Args[1]), c.Args[2], int(uint32(c.Args[3]))
 	const kinds = unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED
 	if options&^(waitOptions|kinds|unix.WNOWAIT) != 0 || options&kinds == 0 {
 		return fail(unix.EINVAL)

@@ -41,17 +41,22 @@ const actionSize = 32
 
 func rtSigaction(c *task.Call) task.Result {
 	n, act, old := int32(c.Args[0]), c.Args[1], c.Args[2]
-	if c.Args[3] != setSize || !signal.Valid(n) || act != 0 && signal.Unblockable.Has(n) {
+	if c.Args[3] != setSize {
+		return fail(unix.EINVAL)
+	}
+	var b [actionSize]byte
+	if act != 0 {
+		if _, e := usermem.CopyIn(c.Mem(), b[:], act); e != 0 {
+			return fail(e)
+		}
+	}
+	if !signal.Valid(n) || act != 0 && signal.Unblockable.Has(n) {
 		return fail(unix.EINVAL)
 	}
 	le := binary.LittleEndian
 	a := c.T.Handlers.Of(n)
 	was := *a
 	if act != 0 {
-		var b [actionSize]byte
-		if _, e := usermem.CopyIn(c.Mem(), b[:], act); e != 0 {
-			return fail(e)
-		}
 		*a = signal.Action{
 			Handler: le.Uint64(b[0:]), Flags: le.Uint64(b[8:]) & signal.KnownFlags, Restorer: le.Uint64(b[16:]),
 			Mask: signal.Set(le.Uint64(b[24:])) &^ signal.Unblockable,
@@ -61,7 +66,6 @@ func rtSigaction(c *task.Call) task.Result {
 		}
 	}
 	if old != 0 {
-		var b [actionSize]byte
 		le.PutUint64(b[0:], was.Handler)
 		le.PutUint64(b[8:], was.Flags)
 		le.PutUint64(b[16:], was.Restorer)
@@ -186,6 +190,10 @@ func sigaltstack(c *task.Call) task.Result {
 	return 0
 }
 
+// sendable reports whether a number is that of a signal, or 0. Whether there is somebody to send
+// it to is looked at before that.
+func sendable(n int32) bool { return n >= 0 && n <= signal.Max }
+
 // maySignal is the permission of kill(2).
 func maySignal(c *task.Call, t *task.Thread, n int32) bool {
 	a, b := c.T.Cred, t.Cred
@@ -206,6 +214,9 @@ func representative(p *task.Process) *task.Thread {
 
 // signalOne checks the permission and sends to a process; signal 0 only checks.
 func signalOne(c *task.Call, p *task.Process, i signal.Info) unix.Errno {
+	if !sendable(i.Signo) {
+		return unix.EINVAL
+	}
 	if !maySignal(c, representative(p), i.Signo) {
 		return unix.EPERM
 	}
@@ -218,9 +229,6 @@ func signalOne(c *task.Call, p *task.Process, i signal.Info) unix.Errno {
 
 func kill(c *task.Call) task.Result {
 	pid, n := int32(c.Args[0]), int32(c.Args[1])
-	if n < 0 || n > signal.Max {
-		return fail(unix.EINVAL)
-	}
 	i := signal.User(n, signal.SIUser, c.T.Proc.Pid, c.T.Cred.UID)
 	switch {
 	case pid > 0:
@@ -277,6 +285,9 @@ func signalThread(c *task.Call, tgid, tid int32, i signal.Info) unix.Errno {
 	if t == nil || tgid != 0 && t.Proc.Pid != tgid {
 		return unix.ESRCH
 	}
+	if !sendable(i.Signo) {
+		return unix.EINVAL
+	}
 	if !maySignal(c, t, i.Signo) {
 		return unix.EPERM
 	}
@@ -289,7 +300,7 @@ func signalThread(c *task.Call, tgid, tid int32, i signal.Info) unix.Errno {
 
 func tkill(c *task.Call) task.Result {
 	tid, n := int32(c.Args[0]), int32(c.Args[1])
-	if tid <= 0 || n < 0 || n > signal.Max {
+	if tid <= 0 {
 		return fail(unix.EINVAL)
 	}
 	return fail(signalThread(c, 0, tid, signal.User(n, signal.SITkill, c.T.Proc.Pid, c.T.Cred.UID)))
@@ -297,7 +308,7 @@ func tkill(c *task.Call) task.Result {
 
 func tgkill(c *task.Call) task.Result {
 	tgid, tid, n := int32(c.Args[0]), int32(c.Args[1]), int32(c.Args[2])
-	if tid <= 0 || tgid <= 0 || n < 0 || n > signal.Max {
+	if tid <= 0 || tgid <= 0 {
 		return fail(unix.EINVAL)
 	}
 	return fail(signalThread(c, tgid, tid, signal.User(n, signal.SITkill, c.T.Proc.Pid, c.T.Cred.UID)))
@@ -332,9 +343,6 @@ func rtSigqueueinfo(c *task.Call) task.Result {
 	if !mayPretend(c, &i, pid) {
 		return fail(unix.EPERM)
 	}
-	if n < 0 || n > signal.Max {
-		return fail(unix.EINVAL)
-	}
 	p := processOf(c, pid)
 	if pid <= 0 || p == nil {
 		return fail(unix.ESRCH)
@@ -348,7 +356,7 @@ func rtTgsigqueueinfo(c *task.Call) task.Result {
 	if e != 0 {
 		return fail(e)
 	}
-	if tgid <= 0 || tid <= 0 || n < 0 || n > signal.Max {
+	if tgid <= 0 || tid <= 0 {
 		return fail(unix.EINVAL)
 	}
 	if !(i.Code < 0 && i.Code != signal.SITkill) && tid != c.T.Tid {
@@ -387,12 +395,12 @@ func pidfdSendSignal(c *task.Call) task.Result {
 		if i, e = readInfo(c, info, n); e != 0 {
 			return fail(e)
 		}
+		if sent, e := usermem.Read32(c.Mem(), info); e != 0 || int32(sent) != n {
+			return fail(unix.EINVAL)
+		}
 		if !mayPretend(c, &i, p.Pid) {
 			return fail(unix.EPERM)
 		}
-	}
-	if n < 0 || n > signal.Max {
-		return fail(unix.EINVAL)
 	}
 	return fail(signalOne(c, p, i))
 }

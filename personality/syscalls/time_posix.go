@@ -23,6 +23,12 @@ func timerCreate(c *task.Call) task.Result {
 	s := clock.PosixSpec{
 		Clock: int32(c.Args[0]), Notify: clock.SigevSignal, Signal: int32(unix.SIGALRM), SelfValue: true,
 	}
+	var b [sigeventSize]byte
+	if c.Args[1] != 0 {
+		if _, e := usermem.CopyIn(c.Mem(), b[:], c.Args[1]); e != 0 {
+			return fail(e)
+		}
+	}
 	k, target, cpu, known := cpuClock(c, s.Clock, false)
 	if descriptorClock(s.Clock) {
 		return fail(unix.EOPNOTSUPP)
@@ -33,10 +39,6 @@ func timerCreate(c *task.Call) task.Result {
 		}
 	}
 	if c.Args[1] != 0 {
-		var b [sigeventSize]byte
-		if _, e := usermem.CopyIn(c.Mem(), b[:], c.Args[1]); e != 0 {
-			return fail(e)
-		}
 		le := binary.LittleEndian
 		s.SelfValue, s.Value = false, le.Uint64(b[0:])
 		s.Signal, s.Notify = int32(le.Uint32(b[8:])), int32(le.Uint32(b[12:]))
