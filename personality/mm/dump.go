@@ -93,3 +93,21 @@ func (s *Space) DumpNext(r *Region, va uint64) (uint64, bool) {
 	next, ok := s.m.Pager.SpaceNext(s.Pager, va)
 	return next, ok && next < r.End
 }
+
+// Usage counts the pages of a region that have frames: those of the space alone, and those of
+// the file or object that is mapped.
+func (s *Space) Usage(r *Region) (own, others uint64) {
+	for va := r.Start; ; va += pageSize {
+		next, ok := s.m.Pager.SpaceNext(s.Pager, va)
+		if !ok || next >= r.End {
+			return own, others
+		}
+		va = next
+		switch _, e := s.m.Pager.SpacePage(s.Pager, va); {
+		case e&table.Owned != 0:
+			own++
+		case e&table.Present != 0:
+			others++
+		}
+	}
+}

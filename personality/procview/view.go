@@ -235,11 +235,11 @@ func memory(s *mm.Space) *procfs.Memory {
 			m.Data += n
 		}
 	}
-	m.Regions = func() []procfs.Region { return regions(s) }
+	m.Regions = func(usage bool) []procfs.Region { return regions(s, usage) }
 	return m
 }
 
-func regions(s *mm.Space) []procfs.Region {
+func regions(s *mm.Space, usage bool) []procfs.Region {
 	var out []procfs.Region
 	for i := range s.Regions() {
 		r := &s.Regions()[i]
@@ -264,6 +264,10 @@ func regions(s *mm.Space) []procfs.Region {
 		}
 		if r.File == nil && r.Anonymous() {
 			g.Offset = 0
+		}
+		if usage {
+			g.Own, g.Others = s.Usage(r)
+			g.Locked, g.Flags = r.Flags&mm.Locked != 0, flagNames(r)
 		}
 		out = append(out, g)
 	}

@@ -2,6 +2,7 @@ package task
 
 import (
 	"debug/elf"
+	"slices"
 
 	"starling/arch/isa"
 	"starling/ipc"
@@ -37,7 +38,7 @@ func (k *Core) dumpHead(t *Thread) []byte {
 	n = corefile.Auxiliary(n, s.Auxv)
 	n = corefile.Files(n, isa.PageSize, files)
 	n = k.registerNotes(n, t, sets[1:])
-	for _, u := range p.threads {
+	for _, u := range slices.Backward(p.threads) { // as Linux: who came last to the dump first
 		if u != t {
 			n = k.statusNote(n, u, p.DumpSignal.Signo)
 			n = k.registerNotes(n, u, sets[1:])

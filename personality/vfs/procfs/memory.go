@@ -77,34 +77,71 @@ func showMaps(r *request) ([]byte, unix.Errno) {
 		return nil, 0
 	}
 	var b []byte
+	for _, g := range m.Regions(false) {
+		b = r.line(b, &g)
+	}
+	return b, 0
+}
+
+// line is one region's line of maps.
+func (r *request) line(b []byte, g *Region) []byte {
 	flag := func(on bool, c byte) byte {
 		if on {
 			return c
 		}
 		return '-'
 	}
-	for _, g := range m.Regions() {
-		start := len(b)
-		share := byte('p')
-		if g.Shared {
-			share = 's'
+	start := len(b)
+	share := byte('p')
+	if g.Shared {
+		share = 's'
+	}
+	var dev, ino uint64
+	name := g.Name
+	if g.File != nil {
+		dev, ino = g.File.Inode.Super.Dev, g.File.Inode.Ino
+		name = strings.ReplaceAll(r.fs.v.AbsoluteName(g.File.Path), "\n", "\\012")
+	}
+	b = fmt.Appendf(b, "%08x-%08x %c%c%c%c %08x %02x:%02x %d ", g.Start, g.End,
+		flag(g.Read, 'r'), flag(g.Write, 'w'), flag(g.Execute, 'x'), share,
+		g.Offset, unix.Major(dev), unix.Minor(dev), ino)
+	if name != "" {
+		for len(b)-start < nameColumn {
+			b = append(b, ' ')
 		}
-		var dev, ino uint64
-		name := g.Name
-		if g.File != nil {
-			dev, ino = g.File.Inode.Super.Dev, g.File.Inode.Ino
-			name = strings.ReplaceAll(r.fs.v.AbsoluteName(g.File.Path), "\n", "\\012")
+		b = append(b, name...)
+	}
+	return append(b, '\n')
+}
+
+// showSmaps is /proc/PID/smaps: what is known of each region. How many processes share a page is
+// not, so there are no proportional sizes.
+func showSmaps(r *request) ([]byte, unix.Errno) {
+	m := r.t.Memory
+	if m == nil || m.Regions == nil {
+		return nil, 0
+	}
+	const kib = 1024
+	var b []byte
+	for _, g := range m.Regions(true) {
+		b = r.line(b, &g)
+		resident := g.Own + g.Others
+		locked := uint64(0)
+		if g.Locked {
+			locked = resident
 		}
-		b = fmt.Appendf(b, "%08x-%08x %c%c%c%c %08x %02x:%02x %d ", g.Start, g.End,
-			flag(g.Read, 'r'), flag(g.Write, 'w'), flag(g.Execute, 'x'), share,
-			g.Offset, unix.Major(dev), unix.Minor(dev), ino)
-		if name != "" {
-			for len(b)-start < nameColumn {
-				b = append(b, ' ')
-			}
-			b = append(b, name...)
+		for _, f := range []struct {
+			name string
+			kib  uint64
+		}{
+			{"Size:", (g.End - g.Start) / kib}, {"KernelPageSize:", pageSize / kib}, {"MMUPageSize:", pageSize / kib},
+			{"Rss:", resident * pageSize / kib}, {"Shared_Clean:", g.Others * pageSize / kib}, {"Shared_Dirty:", 0},
+			{"Private_Clean:", 0}, {"Private_Dirty:", g.Own * pageSize / kib}, {"Anonymous:", g.Own * pageSize / kib},
+			{"Swap:", 0}, {"Locked:", locked * pageSize / kib},
+		} {
+			b = fmt.Appendf(b, "%-16s%8d kB\n", f.name, f.kib)
 		}
-		b = append(b, '\n')
+		b = fmt.Appendf(b, "VmFlags: %s \n", strings.Join(g.Flags, " "))
 	}
 	return b, 0
 }

@@ -23,6 +23,7 @@ func threadRows() []*entry {
 		file("stat", showStat),
 		file("statm", showStatm),
 		{name: "maps", mode: unix.S_IFREG | 0444, show: showMaps, private: true},
+		{name: "smaps", mode: unix.S_IFREG | 0444, show: showSmaps, private: true},
 		{name: "mem", mode: unix.S_IFREG | 0600, open: openMem, private: true},
 		{name: "cwd", mode: unix.S_IFLNK | 0777, place: placeCwd, private: true},
 		{name: "root", mode: unix.S_IFLNK | 0777, place: placeRoot, private: true},

@@ -96,7 +96,8 @@ type Memory struct {
 	DumpFilter                uint32         // coredump_filter
 	User                      usermem.Memory // with the rights of the program
 	Forced                    usermem.Memory // past the protection, as ptrace(2) does
-	Regions                   func() []Region
+	// Regions lists the lines of maps; with usage, what smaps adds to them.
+	Regions func(usage bool) []Region
 }
 
 // Region is one line of maps.
@@ -107,6 +108,10 @@ type Region struct {
 	Offset               uint64
 	File                 *vfs.File // nil: none
 	Name                 string    // without a file: [heap], [stack], ...
+
+	Own, Others uint64 // pages with a frame: of the address space alone, and of the file
+	Locked      bool
+	Flags       []string // VmFlags of smaps
 }
 
 // System is the machine as a whole. Times are in ns, memory in pages.
