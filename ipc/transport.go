@@ -279,7 +279,7 @@ type Transport interface {
 	ThreadStart(thread Handle, mask Mask, ip, sp uint64) error
 	ThreadDestroy(thread Handle) error
 	// ThreadRecall makes a running or ready thread report at its next
-	// boundary. Requests collapse; for a thread that already waits for a reply it
+	// boundary: when it would run next. Requests collapse; for a thread that already waits for a reply it
 	// latches and shows as EventReport after the resume. Spurious ones are harmless.
 	ThreadRecall(thread Handle) error
 	// ThreadSetSpace moves a parked thread to another space. From now on its

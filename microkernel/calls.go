@@ -12,10 +12,16 @@ import (
 // kernelCall does the call of a server.
 func (k *kernel) kernelCall(t *thread) *thread {
 	n := t.Number()
-	if n >= callnum.Count {
+	if n == 0 || n >= callnum.Count {
 		return k.finish(t, ipc.ErrInvalid)
 	}
 	row := &calls[n]
+	switch {
+	case n == callnum.Call:
+		return k.callCall(t)
+	case row.run == nil:
+		return k.callWait(t)
+	}
 	var c *capability
 	if row.needs != capNone {
 		var err ipc.Error
@@ -23,16 +29,7 @@ func (k *kernel) kernelCall(t *thread) *thread {
 			return k.finish(t, err)
 		}
 	}
-	if row.run != nil {
-		return k.finish(t, row.run(k, t, c))
-	}
-	switch n {
-	case callnum.Wait, callnum.Reply, callnum.ReplyWait, callnum.Answer, callnum.AnswerWait:
-		return k.callWait(t)
-	case callnum.Call:
-		return k.callCall(t)
-	}
-	return k.finish(t, ipc.ErrInvalid)
+	return k.finish(t, row.run(k, t, c))
 }
 
 // finish sets the status of a call and goes on with the caller.

@@ -135,7 +135,8 @@ func (k *kernel) forward(t *thread, class uint64) *thread {
 // callWait is Wait, and Reply and Answer with and without it. With nothing to receive, the
 // thread that the reply has woken runs at once.
 func (k *kernel) callWait(t *thread) *thread {
-	n, a := t.Number(), t.Arguments()
+	n, all := t.Number(), t.Arguments()
+	a := all[:4]
 	var e *endpoint
 	if n != callnum.Reply && n != callnum.Answer {
 		c, err := k.find(t, a[0], capEndpoint, rightReceive)
@@ -146,7 +147,7 @@ func (k *kernel) callWait(t *thread) *thread {
 			return k.finish(t, ipc.ErrState)
 		}
 		t.WaitGate, t.WaitHandle = &e.Gate, a[0]
-		copy(a[:], a[1:])
+		a = all[1:5]
 	}
 	var woken *thread
 	var err ipc.Error

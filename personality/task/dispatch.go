@@ -50,7 +50,9 @@ func (k *Core) Handle(ev *ipc.Event) {
 		k.called(t, r)
 		k.run(t)
 	}
-	k.settle()
+	if !k.quiet() {
+		k.Settle()
+	}
 }
 
 // watched is the beginning of a system call that somebody looks at. It reports whether the call was
