@@ -1,5 +1,7 @@
 package machine
 
+//lint:file-ignore U1000 assembly uses what Go does not
+
 import (
 	"unsafe"
 
