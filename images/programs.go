@@ -29,6 +29,7 @@ var packages = map[string]struct {
 	"pager":             {overlay.Server, "./pager/cmd/pager"},
 	"linux":             {overlay.Server, "./personality/cmd/linux"},
 	"personality-hello": {overlay.Server, "./personality/cmd/hello"},
+	"faulty":            {overlay.Server, "./personality/cmd/faulty"},
 }
 
 // sourceFolders is what the programs are made of.

@@ -169,7 +169,7 @@ func (p *Personality) read(g *ProgramT, at, n uint64) (int64, bool) {
 		return badAddress, true
 	}
 	got := copy(to, p.Input[:line])
-	p.Input = bytes.Clone(p.Input[got:])
+	p.Input = append([]byte(nil), p.Input[got:]...) // nil when empty, as after an import
 	return int64(got), true
 }
 

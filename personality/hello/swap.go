@@ -52,8 +52,8 @@ func (p *Personality) Import(b []byte) error {
 	if len(p.Programs) > p.cfg.FrameSlots {
 		return fmt.Errorf("%w: %d programs", errState, len(p.Programs))
 	}
-	if len(p.StateT.Input) == 0 {
-		p.StateT.Input = nil
+	if len(p.Input) == 0 {
+		p.Input = nil
 	}
 	return nil
 }

@@ -202,6 +202,10 @@ func (r *Root) handOver() {
 		w.old.page().PutFields(next)
 		w.next.page().PutFields(old)
 	}
+	if len(next) == 0 {
+		r.rollBack("the new instance does not say what it knows of the state")
+		return
+	}
 	peer, err := r.t.CapCopy(w.old.thread, w.next.thread)
 	if err != nil {
 		r.rollBack(fmt.Sprintf("a capability of the new instance: %v", err))

@@ -1,0 +1,205 @@
+package system
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"starling/images"
+	"starling/ipc/control"
+)
+
+// system is a running system with a shell in it and a control socket.
+type system struct {
+	t      *testing.T
+	socket string
+	in     *bufio.Writer
+	out    *bufio.Reader
+	errs   bytes.Buffer
+}
+
+// boot starts a system; it is stopped when the test ends.
+func boot(t *testing.T, flagsAndProgram ...string) *system {
+	t.Helper()
+	s := &system{t: t, socket: filepath.Join(t.TempDir(), "ctl")}
+	c := exec.Command(starling(t), append([]string{"run", "--timeout", "4m", "--socket", s.socket}, flagsAndProgram...)...)
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Stderr = &s.errs
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Signal(os.Interrupt)
+		_ = c.Wait()
+	})
+	s.in, s.out = bufio.NewWriter(in), bufio.NewReader(out)
+	return s
+}
+
+// say writes a line to the program.
+func (s *system) say(line string) {
+	s.t.Helper()
+	if _, err := fmt.Fprintln(s.in, line); err != nil || s.in.Flush() != nil {
+		s.t.Fatalf("writing %q: %v; %s", line, err, s.errs.String())
+	}
+}
+
+// hears reads a line of the program.
+func (s *system) hears(want string) {
+	s.t.Helper()
+	line, err := s.out.ReadString('\n')
+	if line != want+"\n" {
+		s.t.Fatalf("the program says %q (%v), want %q; %s", line, err, want, s.errs.String())
+	}
+}
+
+// swap asks for a swap and returns the report.
+func (s *system) swap(server string, flags ...string) (r control.Swapped) {
+	s.t.Helper()
+	got := run(s.t, "", starling(s.t), append([]string{"ctl", "swap", server, "--json", "--socket", s.socket}, flags...)...)
+	if err := json.Unmarshal([]byte(got.Out), &r); err != nil || (got.Status == 0) != (r.Error == "") {
+		s.t.Fatalf("swap %s %q: %+v, %v", server, flags, got, err)
+	}
+	return r
+}
+
+// withBuilds is the default manifest with more builds for the personality.
+func withBuilds(t *testing.T, builds string) string {
+	t.Helper()
+	const after = "    swap: true # another instance can take over while programs run\n"
+	if !bytes.Contains(images.SystemManifest, []byte(after)) {
+		t.Fatal("the default manifest has changed")
+	}
+	path := filepath.Join(t.TempDir(), "manifest.yaml")
+	text := strings.Replace(string(images.SystemManifest), after, after+"    builds:\n"+builds, 1)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A successor that fails, at whichever step, changes nothing: shell and background
+// processes go on, and a good one takes over afterwards.
+func TestSwapsThatFail(t *testing.T) {
+	faults := []struct{ fault, step, says string }{
+		{"die-at-start", "start", "the new instance died"},
+		{"hang-at-start", "start", "did not answer within"},
+		{"claim-too-much", "start", "is in stage"},
+		{"refuse", "take-over", "refused: as it was asked to"},
+		{"die-at-import", "take-over", "the new instance died"},
+		{"hang-at-import", "take-over", "did not answer within"},
+		{"spin-at-import", "take-over", "did not answer within"},
+		{"lie", "compare", "exports another state than it was given"},
+		{"die-at-commit", "commit", "the new instance died"},
+		{"hang-at-commit", "commit", "did not answer within"},
+	}
+	var builds strings.Builder
+	for _, f := range faults {
+		fmt.Fprintf(&builds, "      - {name: %s, binary: faulty, args: [%s]}\n", f.fault, f.fault)
+	}
+	builds.WriteString("      - {name: another, binary: personality-hello, args: [/none]}\n")
+	s := boot(t, "--manifest", withBuilds(t, builds.String()), "--", "sh", "-c",
+		"(while sleep 0.01; do :; done) & mkfifo f; cat f > g & exec 3> f; echo ready; while read -r x; do echo $x >&3; echo $((n += 1)) $x; done")
+	s.hears("ready")
+	n := 0
+	works := func(word string) {
+		t.Helper()
+		n++
+		s.say(word)
+		s.hears(fmt.Sprintf("%d %s", n, word))
+	}
+	for _, f := range faults {
+		limit := "60s"
+		if strings.Contains(f.says, "within") {
+			limit = "1s"
+		}
+		r := s.swap("linux", "--with", f.fault, "--limit", limit)
+		if r.Step != f.step || !strings.Contains(r.Error, f.says) || r.Generation != 1 {
+			t.Errorf("%s: %+v", f.fault, r)
+		}
+		works(f.fault)
+	}
+	if r := s.swap("linux", "--with", "another"); r.Step != "take-over" || !strings.Contains(r.Error, "refused") {
+		t.Errorf("a personality of another kind: %+v", r)
+	}
+	works("another")
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"pager"}, "does not let pager be swapped"},
+		{[]string{"nobody"}, "there are pager, console, linux"},
+		{[]string{"linux", "--with", "none"}, "the image has linux, die-at-start"},
+	} {
+		if r := s.swap(c.args[0], c.args[1:]...); r.Step != "start" || !strings.Contains(r.Error, c.says) {
+			t.Errorf("%q: %+v", c.args, r)
+		}
+	}
+	for i := range 3 {
+		if r := s.swap("linux"); r.Error != "" || r.Generation != 2+i || r.DigestBefore != r.DigestAfter || r.Bytes == 0 || r.Pause == 0 {
+			t.Errorf("a good successor: %+v", r)
+		}
+		works("good")
+	}
+}
+
+// Fifty swaps under programs of several kinds change nothing of what they say.
+func TestSwapsUnderLoad(t *testing.T) {
+	const script = `
+i=0; while [ $i -lt 150 ]; do i=$((i+1)); echo $i | sed s/^/line/; done | md5sum
+dd if=/dev/zero bs=64k count=800 2>/dev/null | tr '\0' x | md5sum
+(sleep 0.2; exit 3) & wait $!; echo child $?
+trap 'echo trapped' USR1; (sleep 0.1; kill -USR1 $$) & wait; wait; echo $?
+`
+	want := host(t, "", script)
+	goroutines := buildGo(t, t.TempDir(), "ticker")
+	limit := time.Now().Add(manyRuns)
+	for swaps := 0; swaps < 50; {
+		r := guestWithin(t, time.Until(limit), "--swap-every", "20ms", "--add", goroutines+":/ticker", "--", "sh", "-c", script+"/ticker >/dev/null; echo ticker $?")
+		var good, failed int
+		if i := strings.Index(r.Err, "starling: "); i < 0 {
+			t.Fatalf("no summary: %q", r.Err)
+		} else if _, err := fmt.Sscanf(r.Err[i:], "starling: %d swaps of linux, %d failed", &good, &failed); err != nil || failed > 0 || good == 0 {
+			t.Fatalf("%q: %v", r.Err, err)
+		}
+		if r.Out != want.Out+"ticker 0\n" || r.Status != want.Status {
+			t.Fatalf("with swaps %q and status %d, without %q and %d", r.Out, r.Status, want.Out, want.Status)
+		}
+		swaps += good
+	}
+}
+
+// The hello personality counts through a swap.
+func TestHelloPersonality(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "hello")
+	c := exec.Command("gcc", "-O1", "-static", "-nostdlib", "-fno-stack-protector", "-o", program, "../programs/hello/hello.c")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	s := boot(t, "--manifest", "../../images/hello.yaml", "--add", program+":/hello", "--", "/hello")
+	s.hears("hello")
+	for i := 1; i <= 3; i++ {
+		if r := s.swap("hello"); r.Error != "" || r.Generation != 1+i {
+			t.Errorf("%+v", r)
+		}
+		s.say("line")
+		s.hears(fmt.Sprintf("%d line", i))
+	}
+	s.say("bye")
+	s.hears("4 bye")
+	s.hears("4 lines")
+}
