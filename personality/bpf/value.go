@@ -76,9 +76,6 @@ func (v value) impossible() bool { return v.umin > v.umax || v.smin > v.smax }
 
 func (v value) constant() bool { return v.kind == kindNumber && v.umin == v.umax }
 
-// fixed reports whether nothing unknown was added to a pointer.
-func (v value) fixed() bool { return v.umin == v.umax }
-
 // low32 is what the lower 32 bits of a number are, the upper being cleared.
 func (v value) low32() value {
 	switch {

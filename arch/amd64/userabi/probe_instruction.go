@@ -85,7 +85,7 @@ func AnalyzeProbe(code []byte) (p Probed, ok bool) {
 	if v, is := vexOf(code); is {
 		return analyzeVEX(code, v)
 	}
-	inst, err := x86asm.Decode(code, 64)
+	inst, err := decode(code)
 	if err != nil {
 		return p, false
 	}
@@ -139,6 +139,20 @@ func AnalyzeProbe(code []byte) (p Probed, ok bool) {
 		return p, p.relocate(inst.PCRelOff-1, 0xff)
 	}
 	return p, true
+}
+
+// decode is x86asm's decoder without what it makes of bytes that are no whole instruction, and of EVEX
+// prefixes, which it does not know.
+func decode(code []byte) (x86asm.Inst, error) {
+	const evex = 0x62
+	if i := opcodeAt(code); i >= len(code) || code[i] == evex {
+		return x86asm.Inst{}, x86asm.ErrUnrecognized
+	}
+	inst, err := x86asm.Decode(code, 64)
+	if err == nil && (inst.Op == 0 || inst.Len <= opcodeAt(code)) {
+		err = x86asm.ErrTruncated
+	}
+	return inst, err
 }
 
 // badPrefix finds prefixes that Linux refuses: LOCK, and segments without a base.
@@ -316,7 +330,7 @@ func InstructionSize(code []byte) int {
 	if len(code) >= 4 && code[0] == 0xf3 && code[1] == 0x0f && code[2] == 0x1e {
 		return 4
 	}
-	inst, err := x86asm.Decode(code, 64)
+	inst, err := decode(code)
 	if err != nil {
 		return 0
 	}
