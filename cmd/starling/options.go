@@ -38,6 +38,8 @@ type options struct {
 	socket    string
 	swapEvery time.Duration
 	swapWith  []string
+
+	uprobes, uretprobes []string
 }
 
 func (o *options) flags(f *pflag.FlagSet) {

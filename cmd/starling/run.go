@@ -31,7 +31,8 @@ signal N ended it, 124 when the time ran out, 126 and 127 when it could not be
 executed or found, and 125 when Starling itself failed.`,
 		Example: `  starling run
   starling run -- ls -l /
-  starling run --deb python3-minimal -- python3 -c 'print(1)'`,
+  starling run --deb python3-minimal -- python3 -c 'print(1)'
+  starling run --add ./prog:/bin/prog --uretprobe /bin/prog:work -- prog`,
 		RunE: func(c *cobra.Command, args []string) error { return run(&o, timeout, args) },
 	}
 	c.Flags().SetInterspersed(false) // what follows PROGRAM is its own
@@ -39,6 +40,8 @@ executed or found, and 125 when Starling itself failed.`,
 	c.Flags().DurationVar(&o.swapEvery, "swap-every", 0, "put a new instance into the personality's place again and again, after this `TIME` of the machine's clock")
 	c.Flags().StringArrayVar(&o.swapWith, "swap-with", nil, "swap to this `BUILD`; may be repeated, then they take turns (default: the one that runs)")
 	c.Flags().StringVar(&o.socket, "socket", "", "where \"starling ctl\" reaches the system: a `PATH` (default: one in the user's runtime directory)")
+	c.Flags().StringArrayVar(&o.uprobes, "uprobe", nil, "count how often a function is entered, `PATH:SYMBOL`, and say so at the end; may be repeated")
+	c.Flags().StringArrayVar(&o.uretprobes, "uretprobe", nil, "measure how long the calls of a function take, `PATH:SYMBOL`; may be repeated")
 	c.Flags().DurationVar(&timeout, "timeout", 0, "end the run after this time (0: never)")
 	return c
 }
@@ -51,7 +54,11 @@ func run(o *options, timeout time.Duration, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.setProgram(args); err != nil {
+	err = s.setProgram(args)
+	if err == nil {
+		err = s.probe(o)
+	}
+	if err != nil {
 		complain(err.Error())
 		if errors.Is(err, errNotFound) {
 			return exitStatus(session.StatusNotFound)
