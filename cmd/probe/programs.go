@@ -87,8 +87,8 @@ func leaving() asm.Instructions {
 		asm.Sub.Reg(asm.R0, asm.R7),
 		asm.Mov.Reg(asm.R7, asm.R0))
 	list = append(list, keyIn("open")...)
-	list = append(list, asm.FnMapDeleteElem.Call(), asm.Mov.Imm(asm.R8, 0))
-	// R8 becomes the logarithm of R7.
+	list = append(list, asm.FnMapDeleteElem.Call(), asm.Mov.Imm(asm.R6, 0))
+	// R6 becomes the logarithm of R7.
 	for _, bits := range []int32{32, 16, 8, 4, 2, 1} {
 		next := fmt.Sprintf("below%d", bits)
 		list = append(list,
@@ -96,10 +96,10 @@ func leaving() asm.Instructions {
 			asm.RSh.Imm(asm.R1, bits),
 			asm.JEq.Imm(asm.R1, 0, next),
 			asm.Mov.Reg(asm.R7, asm.R1),
-			asm.Add.Imm(asm.R8, bits),
+			asm.Add.Imm(asm.R6, bits),
 			asm.Mov.Imm(asm.R1, 0).WithSymbol(next))
 	}
-	list = append(list, asm.StoreMem(asm.RFP, -4, asm.R8, asm.Word))
+	list = append(list, asm.StoreMem(asm.RFP, -4, asm.R6, asm.Word))
 	list = append(list, add("times", "end")...)
 	list = append(list, asm.StoreImm(asm.RFP, -4, countHits, asm.Word), asm.Ja.Label("count"),
 		asm.StoreImm(asm.RFP, -4, countMissed, asm.Word).WithSymbol("missed"), asm.Mov.Imm(asm.R1, 0).WithSymbol("count"))
