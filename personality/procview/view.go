@@ -170,9 +170,12 @@ func (v *View) fill(x *procfs.Task, t *task.Thread) {
 		x.QueueLimit = l[rlimitSigPending].Cur
 	}
 	x.State = stateOf(t)
-	if t.Run == task.Waiting {
+	switch t.Run {
+	case task.Waiting:
 		x.Waiting, x.Call = true, t.Number
-	} else if t.Run == task.Stopped {
+	case task.Calling: // it reads about itself
+		x.Call = t.Number
+	case task.Stopped:
 		x.Waiting = true
 	}
 	if f := t.Frame(); f != nil && t.Run != task.Running && t.MM != nil {

@@ -27,11 +27,16 @@ const (
 	sourceTop     = "linux-source-6.1/"
 )
 
-// selftestScript runs every program of the list, its output a pipe as in any test runner.
+// selftestScript runs every program of the list. Its output is a file: what a test leaves
+// running may keep it.
 const selftestScript = `cd /st
 while read t; do
 echo "### $t"
-(timeout -s KILL 60 ./$t </dev/null 2>&1; echo "=== $t exit $?") | cat
+rm -f /tmp/output
+timeout -s KILL 60 ./$t </dev/null >/tmp/output 2>&1
+code=$?
+cat /tmp/output
+echo "=== $t exit $code"
 done <list
 echo "### finished"
 `

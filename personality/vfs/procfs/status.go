@@ -216,7 +216,7 @@ func showPersonality(r *request) ([]byte, unix.Errno) {
 func showCall(r *request) ([]byte, unix.Errno) {
 	t := r.t
 	switch {
-	case !t.Waiting:
+	case !t.Waiting && t.Call < 0:
 		return []byte("running\n"), 0
 	case t.Call < 0:
 		return fmt.Appendf(nil, "-1 0x%x 0x%x\n", t.SP, t.IP), 0
