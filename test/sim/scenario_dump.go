@@ -101,6 +101,7 @@ var dumpScenarios = []Scenario{
 			pid := int64(0)
 			dies(p, func(p *kernel.Prog) { all(p); pid = getpid(p) })
 			elf(fmt.Sprintf("/tmp/c.%d", pid))
+			path(p, unix.SYS_UNLINK, fmt.Sprintf("/tmp/c.%d", pid))
 			store(p, "/proc/sys/kernel/core_uses_pid", "0\n")
 			path(p, unix.SYS_UNLINK, "/tmp/c")
 			p.Scratch(func() { p.Syscall(unix.SYS_SYMLINK, p.Text("/tmp/d"), p.Text("/tmp/c")) })
