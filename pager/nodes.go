@@ -48,6 +48,7 @@ func (p *Pager) freeNodeAt(e table.Entry) {
 	*p.frameOf(e.Frame()) = frame{next: p.freeNode}
 	p.freeNode = uint32((e.Frame()-p.low)>>table.PageShift) + 1
 	p.nodesFree++
+	p.header.NodesFreed++
 }
 
 // live is how many entries of a node are not 0.

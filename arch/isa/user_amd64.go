@@ -33,9 +33,10 @@ const (
 	BreakRandom        = userabi.BreakRandom
 	MinimumSignalStack = userabi.MinimumSignalStack
 	SignalInfoSize     = userabi.SignalInfoSize
-	SignalFrameSize    = userabi.SignalFrameSize
+	SignalContextSize  = userabi.SignalContextSize
 	MaximumSignalFrame = userabi.MaximumSignalFrame
 	FPHeaderSize       = userabi.FPHeaderSize
+	FPAlign            = userabi.FPAlign
 	NoCall             = userabi.NoCall
 )
 
@@ -110,26 +111,31 @@ func PlaceSignal(cpu *CPU, sp uint64) (frame, fp uint64) { return userabi.PlaceS
 // SignalSize is how many bytes a placed signal frame takes.
 func SignalSize(cpu *CPU, addr, fp uint64) int { return userabi.SignalSize(cpu, addr, fp) }
 
-// BuildSignal writes a signal frame into buf and returns its length.
-func BuildSignal(cpu *CPU, f *Frame, s *SignalFrame, addr, fp uint64, buf []byte) int {
-	return userabi.BuildSignal(cpu, f, s, addr, fp, buf)
+// BuildSignal writes a placed signal frame to memory that is in two pieces.
+func BuildSignal(cpu *CPU, f *Frame, s *SignalFrame, addr, fp uint64, low, high []byte) {
+	userabi.BuildSignal(cpu, f, s, addr, fp, low, high)
 }
 
 // EnterHandler points the registers at a handler (MaskGeneral, MaskControl).
 func EnterHandler(f *Frame, s *SignalFrame, addr uint64) { userabi.EnterHandler(f, s, addr) }
 
-// SignalReturn is the address of the signal frame of a thread in sigreturn.
+// SignalReturn is the address of the context in the signal frame of a thread in sigreturn.
 func SignalReturn(f *Frame) uint64 { return userabi.SignalReturn(f) }
 
-// RestoreSignal takes the registers out of a signal frame (MaskGeneral, MaskControl).
-func RestoreSignal(f *Frame, buf []byte) Restored { return userabi.RestoreSignal(f, buf) }
+// RestoreSignal takes the registers out of the context (MaskGeneral, MaskControl).
+func RestoreSignal(f *Frame, buf []byte, out *Restored) { userabi.RestoreSignal(f, buf, out) }
+
+// FPAreaSize is the size of a floating-point area with all that the processor has.
+func FPAreaSize(cpu *CPU) int { return userabi.FPAreaSize(cpu) }
 
 // FPSize says how many bytes of a floating-point area RestoreFP wants.
-func FPSize(cpu *CPU, head []byte) int { return userabi.FPSize(cpu, head) }
+func FPSize(cpu *CPU, low, high []byte) int { return userabi.FPSize(cpu, low, high) }
 
 // RestoreFP takes the floating-point state out of an area (MaskFP); false when the
 // processor would refuse it.
-func RestoreFP(cpu *CPU, f *Frame, area []byte) bool { return userabi.RestoreFP(cpu, f, area) }
+func RestoreFP(cpu *CPU, f *Frame, low, high []byte, n int) bool {
+	return userabi.RestoreFP(cpu, f, low, high, n)
+}
 
 // SignalStackNeed is the most a signal frame takes of a stack.
 func SignalStackNeed(cpu *CPU) int { return userabi.SignalStackNeed(cpu) }

@@ -76,6 +76,7 @@ type Client struct {
 	window   table.Window
 	view     table.View
 	batch    Batch
+	leaves   [leafCount]leaf // by block and space
 }
 
 // New asks the pager at endpoint for its tables. The window must show at least the

@@ -1,6 +1,11 @@
 package client
 
-import "starling/pager/table"
+import (
+	"unsafe"
+
+	"starling/ipc"
+	"starling/pager/table"
+)
 
 // Page is the bytes of a frame, in the window.
 type Page = table.Page
@@ -10,19 +15,74 @@ type Page = table.Page
 // may be done with it says the entry (Allows); a page that is present with fewer
 // rights needs Resolve. Good until the next call that changes mappings.
 func (c *Client) SpacePage(s Space, va uint64) (*Page, table.Entry) {
+	page := va >> table.PageShift
+	l := c.leaf(s, page)
+	if !l.holds(s, page, c) && !c.findLeaf(l, s, page) {
+		return nil, 0
+	}
+	e := l.node[page%table.NodeEntries]
+	if p := c.window.Page(e.Frame()); p != nil && e != 0 {
+		return p, e
+	}
+	return nil, 0
+}
+
+// SpaceBytes returns the bytes from va on that are in one page, at most n, which is not
+// negative; nil if the access needs Resolve. In the way of every copy to and
+// from a program.
+func (c *Client) SpaceBytes(s Space, va uint64, n int, access ipc.Access) []byte {
+	page := va >> table.PageShift
+	l := c.leaf(s, page)
+	if l.holds(s, page, c) {
+		e := l.node[page%table.NodeEntries]
+		if p := c.window.Page(e.Frame()); p != nil && e.Allows(access) {
+			off := va % table.PageSize
+			return unsafe.Slice(&p[off], min(uint64(n), table.PageSize-off))
+		}
+		return nil
+	}
+	if c.findLeaf(l, s, page) {
+		return c.SpaceBytes(s, va, n, access)
+	}
+	return nil
+}
+
+// leaf remembers where the entries of a block of pages are: the way there through the
+// tree is most of the cost of reaching a program's memory. It holds as long as the pager
+// has not taken any node out of any tree; entries are read anew each time.
+type leaf struct {
+	block uint64 // number of the block + 1; 0: nothing is remembered
+	space Space
+	freed uint64 // table.Header.NodesFreed
+	node  *table.Node
+}
+
+// leafCount is how many leaves are remembered: a program's stack, heap, data and
+// the like, of two or three programs.
+const leafCount = 16
+
+// leaf is the place to remember the leaf of a page at.
+func (c *Client) leaf(s Space, page uint64) *leaf {
+	return &c.leaves[(page/table.NodeEntries^uint64(s))%leafCount]
+}
+
+// holds reports whether l is the leaf of a page, still.
+func (l *leaf) holds(s Space, page uint64, c *Client) bool {
+	return l.block == page/table.NodeEntries+1 && l.space == s && l.freed == c.view.Header.NodesFreed
+}
+
+// findLeaf remembers in l where the entry of a page is; false: there is none.
+func (c *Client) findLeaf(l *leaf, s Space, page uint64) bool {
 	r := c.view.Space(uint32(s))
 	if r == nil {
-		return nil, 0
+		return false
 	}
-	e := table.Lookup(&c.window, r.Root, va>>table.PageShift)
-	if e == 0 {
-		return nil, 0
+	n := table.Leaf(&c.window, r.Root, page)
+	if n == nil {
+		return false
 	}
-	p := c.window.Page(e.Frame())
-	if p == nil {
-		return nil, 0
-	}
-	return p, e
+	*l = leaf{page/table.NodeEntries + 1, s, c.view.Header.NodesFreed, n}
+	return true
 }
 
 // ObjectPage returns the frame of page index of an object and its entry; nil and 0 for

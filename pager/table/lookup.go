@@ -1,22 +1,28 @@
 package table
 
-// Lookup finds the entry of a page of a space, 0 if there is none. The hot path of
-// every copy to and from a program.
-func Lookup(w *Window, root, page uint64) Entry {
+// Leaf finds the node with the entries of the NodeEntries pages of a space that page is
+// one of, nil if there is none.
+func Leaf(w *Window, root, page uint64) *Node {
 	if page >= MaxPages {
-		return 0
+		return nil
 	}
 	n := w.Node(Entry(root).Frame())
 	if n == nil {
-		return 0
+		return nil
 	}
 	if n = w.Node(n[page>>(3*nodeBits)%NodeEntries].Frame()); n == nil {
-		return 0
+		return nil
 	}
 	if n = w.Node(n[page>>(2*nodeBits)%NodeEntries].Frame()); n == nil {
-		return 0
+		return nil
 	}
-	if n = w.Node(n[page>>nodeBits%NodeEntries].Frame()); n == nil {
+	return w.Node(n[page>>nodeBits%NodeEntries].Frame())
+}
+
+// Lookup finds the entry of a page of a space, 0 if there is none.
+func Lookup(w *Window, root, page uint64) Entry {
+	n := Leaf(w, root, page)
+	if n == nil {
 		return 0
 	}
 	return n[page%NodeEntries]

@@ -5,7 +5,7 @@ import "unsafe"
 // Magic and Version start the published header.
 const (
 	Magic   = 0x4c424154_52474150 // "PAGRTABL"
-	Version = 1
+	Version = 2
 )
 
 // Header is the first thing published; CodeInfo gives its physical address.
@@ -37,6 +37,7 @@ type Header struct {
 	FaultPages   uint64 // pages they made present
 	Copies       uint64 // pages copied on a store
 	Reserve      uint64 // frames of FramesFree kept back for servers
+	NodesFreed   uint64 // how often a node was taken out of a tree: until then a node that was found stays what it is
 }
 
 // SpaceRecord is what is published of a space. 64 bytes.
@@ -70,7 +71,7 @@ type ObjectRecord struct {
 const (
 	_ = uint(64-unsafe.Sizeof(SpaceRecord{})) + uint(unsafe.Sizeof(SpaceRecord{})-64)
 	_ = uint(64-unsafe.Sizeof(ObjectRecord{})) + uint(unsafe.Sizeof(ObjectRecord{})-64)
-	_ = uint(168-unsafe.Sizeof(Header{})) + uint(unsafe.Sizeof(Header{})-168)
+	_ = uint(176-unsafe.Sizeof(Header{})) + uint(unsafe.Sizeof(Header{})-176)
 )
 
 // An id is the index of its record and the generation of the index, so that an

@@ -10,11 +10,24 @@ import (
 
 // Span implements usermem.Memory. The hot path sends no message.
 func (s *Space) Span(va uint64, n int, access ipc.Access) ([]byte, unix.Errno) {
-	if p, e := s.m.Pager.SpacePage(s.Pager, va); p != nil && e.Allows(access) && va < isa.TaskSize {
-		off := int(va & pageMask)
-		return p[off:min(pageSize, off+n)], 0
+	// Nothing is present from TaskSize on.
+	if b := s.m.Pager.SpaceBytes(s.Pager, va, n, access); b != nil {
+		return b, 0
 	}
 	return s.resolve(va, n, access)
+}
+
+// Pair returns the n bytes at va, at most a page, in the one or two pieces that they are:
+// as Span does it for each.
+func (s *Space) Pair(va uint64, n int, access ipc.Access) (low, high []byte, e unix.Errno) {
+	low, e = s.Span(va, n, access)
+	if e == 0 && len(low) < n {
+		// The first once more: to make the second present may change mappings.
+		if high, e = s.Span(va+uint64(len(low)), n-len(low), access); e == 0 {
+			low, e = s.Span(va, len(low), access)
+		}
+	}
+	return low, high, e
 }
 
 // populateAhead bounds how many pages a long copy makes present with one message.

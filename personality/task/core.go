@@ -96,7 +96,8 @@ type Core struct {
 	forks       uint64
 	scratch     []byte // of signal frames
 	sigframe    isa.SignalFrame
-	pending     []userQueue // queued signals by user, for RLIMIT_SIGPENDING
+	restored    isa.Restored // by sigreturn
+	pending     []userQueue  // queued signals by user, for RLIMIT_SIGPENDING
 
 	traceRank uint64 // counts threads that came to be traced
 	listeners map[uint64]*listener

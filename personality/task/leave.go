@@ -199,7 +199,7 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	}
 	s.Alt = isa.AltStack{Base: t.AltBase, Size: t.AltSize, Flags: t.AltFlags&altDisarm | t.altState(isa.SP(f))}
 	s.Fault = isa.Fault{Address: t.FaultAddress, Error: t.FaultError, Vector: t.FaultVector}
-	i.Put(&s.Info)
+	s.Errno, s.Code, s.Payload = i.Errno, i.Code, i.Payload
 
 	sp := isa.BelowRedZone(isa.SP(f))
 	onAlt := t.onAltStack(isa.SP(f))
@@ -210,20 +210,11 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	if at > sp || onAlt && (at < t.AltBase || at-t.AltBase >= t.AltSize) {
 		return false
 	}
-	n := isa.SignalSize(&k.CPU, at, fp)
-	// Most frames lie in one page and are built where they belong.
-	b, e := t.MM.Span(at, n, ipc.Write)
+	low, high, e := t.MM.Pair(at, isa.SignalSize(&k.CPU, at, fp), ipc.Write)
 	if e != 0 {
 		return false
 	}
-	if len(b) == n {
-		isa.BuildSignal(&k.CPU, f, s, at, fp, b)
-	} else {
-		isa.BuildSignal(&k.CPU, f, s, at, fp, k.scratch)
-		if _, e := usermem.CopyOut(t.MM, at, k.scratch[:n]); e != 0 {
-			return false
-		}
-	}
+	isa.BuildSignal(&k.CPU, f, s, at, fp, low, high)
 	isa.EnterHandler(f, s, at)
 	t.Change(ipc.MaskGeneral | ipc.MaskControl)
 	if t.AltFlags&altDisarm != 0 {
@@ -289,26 +280,21 @@ func SignalReturn(c *Call) Result {
 	f := t.frame
 	t.DisarmRestart()
 	at := isa.SignalReturn(f)
-	buf := k.look(t, at, isa.SignalFrameSize, k.scratch)
-	if buf == nil {
+	b, e := t.MM.Span(at, isa.PageSize, ipc.Read) // most often all of the frame
+	if len(b) < isa.SignalContextSize || at%wordSize != 0 {
+		b = k.scratch[:isa.SignalContextSize]
+		_, e = usermem.CopyIn(t.MM, b, at)
+	}
+	if e != 0 {
 		return k.badFrame(t)
 	}
-	r := isa.RestoreSignal(f, buf)
-	t.Change(ipc.MaskGeneral | ipc.MaskControl)
+	r := &k.restored
+	isa.RestoreSignal(f, b, r)
+	t.Change(ipc.MaskGeneral | ipc.MaskControl | ipc.MaskFP)
 	t.setMask(signal.Set(r.Mask))
-	if r.FP == 0 {
-		isa.ResetFP(f)
-	} else {
-		head := k.look(t, r.FP, isa.FPHeaderSize, k.scratch)
-		if head == nil {
-			return k.badFrame(t)
-		}
-		area := k.look(t, r.FP, isa.FPSize(&k.CPU, head), k.scratch)
-		if area == nil || !isa.RestoreFP(&k.CPU, f, area) {
-			return k.badFrame(t)
-		}
+	if !k.restoreFP(t, r.FP) {
+		return k.badFrame(t)
 	}
-	t.Change(ipc.MaskFP)
 	t.SetAltStack(r.Alt, 0)
 	if r.BadSegment {
 		// The registers are restored, and the return to them faults.
@@ -319,17 +305,29 @@ func SignalReturn(c *Call) Result {
 
 const wordSize = 8
 
-// look returns n bytes of the program, aligned for words: where they are, if they lie in
-// one page and are, else a copy in buf. nil: they cannot be read.
-func (k *Core) look(t *Thread, va uint64, n int, buf []byte) []byte {
-	b, e := t.MM.Span(va, n, ipc.Read)
-	if e == 0 && len(b) == n && va%wordSize == 0 {
-		return b
+// restoreFP takes the floating-point state from the area at va; 0: the initial state, which
+// is what is left of an area that cannot be read, too.
+func (k *Core) restoreFP(t *Thread, va uint64) bool {
+	if va == 0 {
+		isa.ResetFP(t.frame)
+		return true
 	}
-	if _, e := usermem.CopyIn(t.MM, buf[:n], va); e != 0 {
-		return nil
+	if va%isa.FPAlign == 0 {
+		// As large as this processor makes it, it can most often be read where it is.
+		low, high, e := t.MM.Pair(va, isa.FPAreaSize(&k.CPU), ipc.Read)
+		if e == 0 {
+			return isa.RestoreFP(&k.CPU, t.frame, low, high, isa.FPSize(&k.CPU, low, high))
+		}
 	}
-	return buf[:n]
+	b := k.scratch
+	if _, e := usermem.CopyIn(t.MM, b[:isa.FPHeaderSize], va); e == 0 {
+		n := isa.FPSize(&k.CPU, b, nil)
+		if _, e = usermem.CopyIn(t.MM, b[:n], va); e == 0 {
+			return isa.RestoreFP(&k.CPU, t.frame, b, nil, n)
+		}
+	}
+	isa.ResetFP(t.frame)
+	return false
 }
 
 func (k *Core) badFrame(t *Thread) Result {

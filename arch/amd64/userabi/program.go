@@ -43,6 +43,7 @@ const (
 func Start(f *Frame, ip, sp uint64) {
 	f.Regs = frame.Registers{IP: ip, SP: sp, CS: userCS, SS: userSS, Flags: initialFlags, OrigAX: NoCall}
 	f.Debug = frame.Debug{}
+	f.XSave = [frame.XSaveSize]byte{} // whoever had the frame before
 	ResetFP(f)
 }
 

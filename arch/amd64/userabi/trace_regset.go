@@ -96,5 +96,6 @@ func setExtended(cpu *CPU, f *Frame, _ *bool, b []byte) Outcome {
 	copy(x, b)
 	put32(x[fxMXCSRMask:], 0)
 	clear(x[fxSoftware:legacySize])
+	forgetFP(f, features)
 	return Stored
 }
