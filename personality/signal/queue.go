@@ -14,12 +14,12 @@ func (q *Queue) Len() int { return len(q.infos) }
 
 // Add queues a signal. A standard signal that is pending already is not queued
 // twice: then Add returns false.
-func (q *Queue) Add(i Info) bool {
+func (q *Queue) Add(i *Info) bool {
 	if i.Signo < RealTime && q.Pending.Has(i.Signo) {
 		return false
 	}
 	q.Pending |= Bit(i.Signo)
-	q.infos = append(q.infos, i)
+	q.infos = append(q.infos, *i)
 	return true
 }
 
@@ -27,17 +27,24 @@ func (q *Queue) Add(i Info) bool {
 // RLIMIT_SIGPENDING is reached: it will arrive with an empty siginfo.
 func (q *Queue) AddBare(n int32) { q.Pending |= Bit(n) }
 
-// Take removes the first signal that mask does not block. Signo 0: there is none.
-func (q *Queue) Take(mask Set) Info {
+// Take moves the first signal that mask does not block to out. False: there is none.
+func (q *Queue) Take(mask Set, out *Info) bool {
 	n := (q.Pending &^ mask).Next()
 	if n == 0 {
-		return Info{}
+		return false
 	}
-	return q.TakeNumber(n)
+	if len(q.infos) == 1 && q.infos[0].Signo == n { // most often
+		*out = q.infos[0]
+		q.infos = q.infos[:0]
+		q.Pending &^= Bit(n)
+		return true
+	}
+	*out = q.takeNumber(n)
+	return true
 }
 
-// TakeNumber removes the oldest pending instance of signal n, which is pending.
-func (q *Queue) TakeNumber(n int32) Info {
+// takeNumber removes the oldest pending instance of signal n, which is pending.
+func (q *Queue) takeNumber(n int32) Info {
 	var out Info
 	found, more := -1, false
 	for k := range q.infos {

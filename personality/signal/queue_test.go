@@ -12,14 +12,15 @@ import (
 func TestOrder(t *testing.T) {
 	var q Queue
 	for i, n := range []int32{40, 10, 34, 10, 34, 11, 64, 2} {
-		fresh := q.Add(Info{Signo: n, Errno: int32(i)})
+		fresh := q.Add(&Info{Signo: n, Errno: int32(i)})
 		if want := i != 3; fresh != want {
 			t.Errorf("adding signal %d: %v", n, fresh)
 		}
 	}
 	want := [][2]int32{{11, 5}, {2, 7}, {10, 1}, {34, 2}, {34, 4}, {40, 0}, {64, 6}, {0, 0}}
 	for _, w := range want {
-		i := q.Take(0)
+		var i Info
+		q.Take(0, &i)
 		if i.Signo != w[0] || i.Errno != w[1] {
 			t.Errorf("took %d (%d), want %v", i.Signo, i.Errno, w)
 		}
@@ -29,9 +30,10 @@ func TestOrder(t *testing.T) {
 func TestMaskAndDrop(t *testing.T) {
 	var q Queue
 	for _, n := range []int32{1, 35, 35, 9} {
-		q.Add(Info{Signo: n})
+		q.Add(&Info{Signo: n})
 	}
-	if i := q.Take(^Bit(35)); i.Signo != 35 || !q.Pending.Has(35) {
+	var i Info
+	if q.Take(^Bit(35), &i); i.Signo != 35 || !q.Pending.Has(35) {
 		t.Errorf("took %d, pending %#x", i.Signo, q.Pending)
 	}
 	gone := 0
@@ -40,7 +42,7 @@ func TestMaskAndDrop(t *testing.T) {
 		t.Errorf("%d dropped, pending %#x, %d left", gone, q.Pending, q.Len())
 	}
 	q.AddBare(20)
-	if i := q.Take(Of(unix.SIGKILL)); i.Signo != 20 || i.Code != 0 {
+	if q.Take(Of(unix.SIGKILL), &i); i.Signo != 20 || i.Code != 0 {
 		t.Errorf("a signal without a place in the queue: %+v", i)
 	}
 }
@@ -54,7 +56,7 @@ func TestExport(t *testing.T) {
 			if rapid.Bool().Draw(t, "bare") {
 				q.AddBare(n)
 			} else {
-				q.Add(Info{Signo: n, Code: int32(rapid.IntRange(-6, 6).Draw(t, "code")), Payload: [4]uint64{rapid.Uint64().Draw(t, "p")}})
+				q.Add(&Info{Signo: n, Code: int32(rapid.IntRange(-6, 6).Draw(t, "code")), Payload: [4]uint64{rapid.Uint64().Draw(t, "p")}})
 			}
 		}
 		var r Queue
@@ -63,7 +65,10 @@ func TestExport(t *testing.T) {
 			t.Fatalf("%#x %d, want %#x %d", r.Pending, r.Len(), q.Pending, q.Len())
 		}
 		for q.Pending != 0 {
-			if a, b := q.Take(0), r.Take(0); a != b {
+			var a, b Info
+			q.Take(0, &a)
+			r.Take(0, &b)
+			if a != b {
 				t.Fatalf("%+v, want %+v", b, a)
 			}
 		}

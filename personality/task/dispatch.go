@@ -459,7 +459,7 @@ func (k *Core) faultSignal(t *Thread, ev *ipc.Event, i signal.Info) {
 	}
 	f := isa.PageFault(ev.Address, ev.Class == ipc.FaultNotAllowed, ev.Access&ipc.Write != 0, ev.Access&ipc.Execute != 0)
 	t.FaultAddress, t.FaultError, t.FaultVector = f.Address, f.Error, f.Vector
-	k.Force(t, i)
+	k.strike(t, &i)
 }
 
 // exception is any other exception of a program.
@@ -497,12 +497,20 @@ func (k *Core) exception(t *Thread, ev *ipc.Event) {
 	if s.AtIP {
 		i.Payload[0] = isa.IP(t.frame)
 	}
-	if t.trace != nil && t.attention&attendLeaving == 0 && !t.shields(i.Signo) {
-		k.holdForSignal(t, &i) // the first signal that leave would take
+	k.strike(t, &i)
+	k.run(t)
+}
+
+// strike is Force and the delivery at once where nothing comes before: no signal waits, and
+// this one is the first that leave would take.
+func (k *Core) strike(t *Thread, i *signal.Info) {
+	if t.attention&attendLeaving != 0 || t.shields(i.Signo) {
+		k.Force(t, *i)
 		return
 	}
-	k.Force(t, i)
-	k.run(t)
+	if !k.holdForSignal(t, i) {
+		k.deliver(t, i)
+	}
 }
 
 // BySlot is the thread with a frame slot, nil if there is none.

@@ -39,12 +39,8 @@ func (k *Core) leave(t *Thread) {
 			t.Change(ipc.MaskControl)
 			continue
 		}
-		i := k.take(t)
-		if i.Signo == 0 {
-			t.recalculate()
-			continue
-		}
-		if k.holdForSignal(t, &i) || !k.deliver(t, &i) {
+		var i signal.Info
+		if k.take(t, &i) && (k.holdForSignal(t, &i) || !k.deliver(t, &i)) {
 			return
 		}
 	}
@@ -74,14 +70,14 @@ func (t *Thread) nextQueue() *signal.Queue {
 	return &t.Proc.Signals
 }
 
-// take removes the signal to be delivered next.
-func (k *Core) take(t *Thread) signal.Info {
-	i := t.nextQueue().Take(t.Blocked())
+// take moves the signal to be delivered next to i; false: there is none.
+func (k *Core) take(t *Thread, i *signal.Info) bool {
+	ok := t.nextQueue().Take(t.Blocked(), i)
 	t.recalculate()
-	if i.Signo != 0 {
-		k.taken(t, &i)
+	if ok {
+		k.taken(t, i)
 	}
-	return i
+	return ok
 }
 
 // recalculate keeps AttendSignals true to the pending signals.

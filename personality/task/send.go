@@ -11,41 +11,46 @@ import (
 // signal is queued now, as a new one. EAGAIN: RLIMIT_SIGPENDING, for signals that
 // carry a value.
 func (k *Core) SignalThread(t *Thread, i signal.Info) (queued bool, e unix.Errno) {
-	return k.send(t, t.Proc, i)
+	return k.send(t, t.Proc, &i)
 }
 
 // SignalProcess sends a signal to a process: some thread that does not block it takes it.
 func (k *Core) SignalProcess(p *Process, i signal.Info) (queued bool, e unix.Errno) {
-	return k.send(nil, p, i)
+	return k.send(nil, p, &i)
 }
 
 // SignalGroup sends a signal to every process of a group and reports how many there are.
 func (k *Core) SignalGroup(pgid int32, i signal.Info) int {
 	members := k.Group(pgid)
 	for _, p := range members {
-		k.send(nil, p, i)
+		one := i
+		k.send(nil, p, &one)
 	}
 	return len(members)
 }
 
 // send is Linux's __send_signal: the effects of sending, then the queue.
-func (k *Core) send(t *Thread, p *Process, i signal.Info) (bool, unix.Errno) {
+func (k *Core) send(t *Thread, p *Process, i *signal.Info) (bool, unix.Errno) {
 	if p.Zombie || t != nil && !t.Alive() {
 		return false, 0
 	}
-	if !k.prepare(t, p, &i) {
+	n := i.Signo
+	if prepared&signal.Bit(n) != 0 {
+		k.prepare(p, n)
+	}
+	if k.ignored(t, p, n) {
 		return false, 0
 	}
 	q := &p.Signals
 	if t != nil {
 		q = &t.Signals
 	}
-	if i.Signo == int32(unix.SIGKILL) {
-		q.AddBare(i.Signo)
-		k.endProcess(p, i.Signo, 0)
+	if n == int32(unix.SIGKILL) {
+		q.AddBare(n)
+		k.endProcess(p, n, 0)
 		return true, 0
 	}
-	if i.Signo < signal.RealTime && q.Pending.Has(i.Signo) {
+	if n < signal.RealTime && q.Pending.Has(n) {
 		return false, 0
 	}
 	// Only signals that somebody queued on purpose count against the limit and can
@@ -53,16 +58,16 @@ func (k *Core) send(t *Thread, p *Process, i signal.Info) (bool, unix.Errno) {
 	uid := p.uid()
 	queued := k.queuedOf(uid)
 	if *queued >= p.Limits[rlimitSigPending].Cur {
-		if i.Signo >= signal.RealTime && i.Code != signal.SIUser && i.Code != signal.SIKernel {
+		if n >= signal.RealTime && i.Code != signal.SIUser && i.Code != signal.SIKernel {
 			return false, unix.EAGAIN
 		}
-		q.AddBare(i.Signo)
+		q.AddBare(n)
 	} else {
 		i.UID, i.Charged = uid, true
 		*queued++
 		q.Add(i)
 	}
-	k.announce(t, p, i.Signo)
+	k.announce(t, p, n)
 	k.Waits.Wake(wait.ID(p.SignalId), wait.In)
 	return true, 0
 }
@@ -98,38 +103,40 @@ func (k *Core) queuedOf(uid uint32) *uint64 {
 // PendingOf is how many signals of a user are queued (/proc/PID/status SigQ).
 func (k *Core) PendingOf(uid uint32) uint64 { return *k.queuedOf(uid) }
 
-// prepare is what sending does before the queue: stop signals and SIGCONT cancel
-// each other, SIGCONT continues, and ignored signals are dropped.
-func (k *Core) prepare(t *Thread, p *Process, i *signal.Info) bool {
-	b := signal.Bit(i.Signo)
-	switch {
-	case b&signal.Stops != 0:
+// prepared are the signals that do something when they are sent.
+var prepared = signal.Stops | signal.Of(unix.SIGCONT)
+
+// prepare is what sending one of them does before the queue: they cancel each other, and
+// SIGCONT continues.
+func (k *Core) prepare(p *Process, n int32) {
+	if n != int32(unix.SIGCONT) {
 		k.dropAll(p, signal.Of(unix.SIGCONT))
-	case i.Signo == int32(unix.SIGCONT):
-		k.dropAll(p, signal.Stops)
-		k.continueTracees(p)
-		k.endGroupStop(p)
+		return
 	}
-	return !k.ignored(t, p, i)
+	k.dropAll(p, signal.Stops)
+	k.continueTracees(p)
+	k.endGroupStop(p)
 }
 
 // ignored reports whether a signal would do nothing. Blocked ones are kept: their
 // action may change.
-func (k *Core) ignored(t *Thread, p *Process, i *signal.Info) bool {
-	to := t
+func (k *Core) ignored(to *Thread, p *Process, n int32) bool {
 	if to == nil {
-		to = p.Any()
+		if to = p.Any(); to == nil {
+			return true
+		}
 	}
-	if to == nil {
+	handler := to.Handlers.Of(n).Handler
+	if handler > signal.Ign {
+		return false
+	}
+	if p == k.Init && handler == signal.Dfl {
 		return true
 	}
-	if p == k.Init && to.Handlers.Of(i.Signo).Handler == signal.Dfl {
-		return true
-	}
-	if to.Blocked().Has(i.Signo) || to.trace != nil {
+	if to.Blocked().Has(n) || to.trace != nil {
 		return false // a tracer may want to know even of what is ignored
 	}
-	return to.Handlers.Ignores(i.Signo) && i.Signo != int32(unix.SIGKILL) && i.Signo != int32(unix.SIGSTOP)
+	return to.Handlers.Ignores(n) && n != int32(unix.SIGKILL) && n != int32(unix.SIGSTOP)
 }
 
 // dropAll removes signals from all queues of a process.
@@ -171,17 +178,14 @@ func (k *Core) announce(t *Thread, p *Process, n int32) {
 		return
 	}
 	// The leader first, then whoever would take it.
-	target := p.leader
-	if target == nil || !target.wants(n) {
-		target = nil
-		for _, u := range p.threads {
-			if u.wants(n) {
-				target = u
-				break
-			}
-		}
+	var target *Thread
+	if u := p.leader; u != nil && u.wants(n) {
+		target = u
 	}
 	for _, u := range p.threads {
+		if target == nil && u.wants(n) {
+			target = u
+		}
 		u.recalculate()
 	}
 	if target != nil {
@@ -227,7 +231,7 @@ func (k *Core) Force(t *Thread, i signal.Info) {
 	if t.Signals.Pending.Has(i.Signo) {
 		t.Signals.Drop(signal.Bit(i.Signo), func(i *signal.Info) { k.dropped(t.Proc, i) })
 	}
-	t.Signals.Add(i)
+	t.Signals.Add(&i)
 	t.recalculate()
 }
 
@@ -237,11 +241,8 @@ func (k *Core) Flush(p *Process, n int32) { k.dropAll(p, signal.Bit(n)) }
 // Take takes a pending signal of set off its queue, for sigtimedwait(2) and
 // signalfd(2). Signo 0: there is none.
 func (k *Core) Take(t *Thread, set signal.Set) signal.Info {
-	i := t.Signals.Take(^set)
-	if i.Signo == 0 {
-		i = t.Proc.Signals.Take(^set)
-	}
-	if i.Signo != 0 {
+	var i signal.Info
+	if t.Signals.Take(^set, &i) || t.Proc.Signals.Take(^set, &i) {
 		k.taken(t, &i)
 		for _, u := range t.Proc.threads {
 			u.recalculate()

@@ -66,10 +66,10 @@ func (s *timers) SendTimerSignal(x clock.TimerSignal) clock.Outcome {
 			return clock.Gone
 		}
 	}
-	if k.ignored(t, p, &i) {
+	if k.ignored(t, p, i.Signo) {
 		return clock.Ignored
 	}
-	k.send(t, p, i)
+	k.send(t, p, &i)
 	return clock.Queued
 }
 
