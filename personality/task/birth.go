@@ -94,7 +94,7 @@ func (k *Core) abandon(t *Thread) {
 	p.threads = remove(p.threads, t)
 	k.slots[t.Slot] = nil
 	k.freeSlots = append(k.freeSlots, t.Slot)
-	k.pids[t.Tid].thread = nil
+	k.pids.at(t.Tid).thread = nil
 	k.settlePID(t.Tid)
 	k.forks--
 }
@@ -219,7 +219,7 @@ func (k *Core) unborn(p *Process) {
 	k.leaveGroup(p)
 	k.leaveSession(p)
 	k.processes = remove(k.processes, p)
-	k.pids[p.Pid].process = nil
+	k.pids.at(p.Pid).process = nil
 	k.settlePID(p.Pid)
 }
 
@@ -231,7 +231,7 @@ func (k *Core) chooseTID(t *Thread, want int32) (int32, unix.Errno) {
 			return 0, unix.EINVAL
 		case !t.Cred.Has(unix.CAP_SYS_ADMIN) && !t.Cred.Has(unix.CAP_CHECKPOINT_RESTORE):
 			return 0, unix.EPERM
-		case k.pids[want] != nil:
+		case k.pids.at(want) != nil:
 			return 0, unix.EEXIST
 		}
 		return want, 0

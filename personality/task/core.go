@@ -82,7 +82,7 @@ type Core struct {
 	slots     []*Thread // by frame slot, which is the badge
 	freeSlots []uint32  // last freed first
 	processes []*Process
-	pids      map[int32]*pidEntry
+	pids      pidTable
 	lastPID   int32
 	nextID    uint64
 	rng       *rand.PCG
@@ -127,7 +127,6 @@ func New(cfg Config) *Core {
 		Waits:    wait.NewTable(),
 		Missing:  map[int32]uint32{},
 		Hostname: "starling", Domainname: "(none)", CorePattern: CorePattern{Pattern: "core"},
-		pids:    map[int32]*pidEntry{},
 		futexes: map[futexKey]*futexQueue{}, listeners: map[uint64]*listener{},
 		rng:     rand.NewPCG(cfg.Seed[0], cfg.Seed[1]),
 		slots:   make([]*Thread, cfg.FrameSlots),

@@ -73,13 +73,13 @@ func (k *Core) onlyThread(t *Thread) {
 		k.Waits.Wake(wait.ID(p.leader.trace.tracer.Proc.WaitId), wait.In)
 		k.unlink(p.leader)
 	}
-	if e := k.pids[t.Tid]; e != nil {
+	if e := k.pids.at(t.Tid); e != nil {
 		e.thread = nil
 		k.settlePID(t.Tid)
 	}
 	t.Tid = p.Pid
 	p.leader = t
-	k.pids[p.Pid].thread = t
+	k.pids.at(p.Pid).thread = t
 }
 
 // becomeProgram is execve(2) past the point of no return.

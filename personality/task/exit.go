@@ -125,7 +125,7 @@ func (k *Core) exitThread(t *Thread) {
 	k.releaseTracees(t)
 	if !k.lingers(t) && !t.Leader() {
 		// Nobody waits for it: gone.
-		if e := k.pids[t.Tid]; e != nil && e.thread == t {
+		if e := k.pids.at(t.Tid); e != nil && e.thread == t {
 			e.thread = nil
 			k.settlePID(t.Tid)
 		}
@@ -305,7 +305,7 @@ func (k *Core) reap(p *Process) {
 	k.leaveSession(p)
 	k.processes = remove(k.processes, p)
 	k.leaveFilters(p.leader)
-	if e := k.pids[p.Pid]; e != nil {
+	if e := k.pids.at(p.Pid); e != nil {
 		e.process, e.thread = nil, nil
 		k.settlePID(p.Pid)
 	}

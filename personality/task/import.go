@@ -135,10 +135,16 @@ func (im *importer) thread(x *state.ThreadT) unix.Errno {
 		}
 		t.MM = s.Get()
 	}
+	if x.Tid == 0 || !namesSomething(x.Tid) {
+		return unix.EINVAL
+	}
 	im.threads[x.Tid] = t
 	k.entry(x.Tid).thread = t
 	return 0
 }
+
+// namesSomething reports whether a number can be one of pid.go's, or 0 for none.
+func namesSomething(id int32) bool { return uint32(id) < PIDMax }
 
 func (im *importer) processes(list []*state.ProcessT) unix.Errno {
 	k := im.k
@@ -174,6 +180,9 @@ func (im *importer) processes(list []*state.ProcessT) unix.Errno {
 			}
 			c.parent = p
 			p.children = append(p.children, c)
+		}
+		if !namesSomething(p.Group) || !namesSomething(p.Session) {
+			return unix.EINVAL
 		}
 		if p.Group != 0 {
 			e := k.entry(p.Group)

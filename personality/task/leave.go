@@ -193,13 +193,14 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	if t.RestoreMask {
 		s.Mask = t.SavedMask
 	}
-	s.Alt = isa.AltStack{Base: t.AltBase, Size: t.AltSize, Flags: t.AltFlags&altDisarm | t.altState(isa.SP(f))}
-	s.Fault = isa.Fault{Address: t.FaultAddress, Error: t.FaultError, Vector: t.FaultVector}
+	sp := isa.SP(f)
+	state := t.altState(sp)
+	s.Alt.Base, s.Alt.Size, s.Alt.Flags = t.AltBase, t.AltSize, t.AltFlags&altDisarm|state
+	s.Fault.Address, s.Fault.Error, s.Fault.Vector = t.FaultAddress, t.FaultError, t.FaultVector
 	s.Errno, s.Code, s.Payload = i.Errno, i.Code, i.Payload
 
-	sp := isa.BelowRedZone(isa.SP(f))
-	onAlt := t.onAltStack(isa.SP(f))
-	if a.Flags&signal.OnStack != 0 && t.altState(isa.SP(f)) == 0 {
+	sp, onAlt := isa.BelowRedZone(sp), state == ssOnStack
+	if a.Flags&signal.OnStack != 0 && state == 0 {
 		sp, onAlt = t.AltBase+t.AltSize, true
 	}
 	at, fp := isa.PlaceSignal(&k.CPU, sp)

@@ -18,19 +18,47 @@ type pidEntry struct {
 	session []*Process
 }
 
+// pidTable finds what a number names: pages of entries, made as they are needed. Every call
+// that names a process looks here, so it is no map.
+type pidTable [PIDMax / pidPage]*[pidPage]*pidEntry
+
+const pidPage = 256
+
+// at is the entry of a number, nil if it names nothing; any number may be asked for.
+func (p *pidTable) at(id int32) *pidEntry {
+	if uint32(id) < PIDMax {
+		if page := p[uint32(id)/pidPage]; page != nil {
+			return page[uint32(id)%pidPage]
+		}
+	}
+	return nil
+}
+
+// set makes the entry of a number, or removes it. Numbers that no process can have are left alone.
+func (p *pidTable) set(id int32, e *pidEntry) {
+	if uint32(id) >= PIDMax {
+		return
+	}
+	page := &p[uint32(id)/pidPage]
+	if *page == nil {
+		*page = new([pidPage]*pidEntry)
+	}
+	(*page)[uint32(id)%pidPage] = e
+}
+
 func (k *Core) entry(id int32) *pidEntry {
-	e := k.pids[id]
+	e := k.pids.at(id)
 	if e == nil {
 		e = &pidEntry{}
-		k.pids[id] = e
+		k.pids.set(id, e)
 	}
 	return e
 }
 
 // settlePID frees a number that names nothing any more.
 func (k *Core) settlePID(id int32) {
-	if e := k.pids[id]; e != nil && e.thread == nil && e.process == nil && len(e.group) == 0 && len(e.session) == 0 {
-		delete(k.pids, id)
+	if e := k.pids.at(id); e != nil && e.thread == nil && e.process == nil && len(e.group) == 0 && len(e.session) == 0 {
+		k.pids.set(id, nil)
 	}
 }
 
@@ -41,7 +69,7 @@ func (k *Core) newPID() int32 {
 		if k.lastPID >= PIDMax {
 			k.lastPID = reservedPIDs
 		}
-		if k.pids[k.lastPID] == nil {
+		if k.pids.at(k.lastPID) == nil {
 			return k.lastPID
 		}
 	}
@@ -54,7 +82,7 @@ func (k *Core) LastPID() int32 { return k.lastPID }
 // Thread finds a thread by number, nil if there is none. A dead leader whose
 // process lives is found.
 func (k *Core) Thread(tid int32) *Thread {
-	if e := k.pids[tid]; e != nil {
+	if e := k.pids.at(tid); e != nil {
 		return e.thread
 	}
 	return nil
@@ -62,7 +90,7 @@ func (k *Core) Thread(tid int32) *Thread {
 
 // Process finds a process by number, zombies too; nil if there is none.
 func (k *Core) Process(pid int32) *Process {
-	if e := k.pids[pid]; e != nil {
+	if e := k.pids.at(pid); e != nil {
 		return e.process
 	}
 	return nil
@@ -70,7 +98,7 @@ func (k *Core) Process(pid int32) *Process {
 
 // Group is the members of a process group, zombies too.
 func (k *Core) Group(pgid int32) []*Process {
-	if e := k.pids[pgid]; e != nil {
+	if e := k.pids.at(pgid); e != nil {
 		return e.group
 	}
 	return nil
@@ -78,7 +106,7 @@ func (k *Core) Group(pgid int32) []*Process {
 
 // Session is the members of a session.
 func (k *Core) Session(sid int32) []*Process {
-	if e := k.pids[sid]; e != nil {
+	if e := k.pids.at(sid); e != nil {
 		return e.session
 	}
 	return nil
@@ -96,7 +124,7 @@ func (k *Core) leaveGroup(p *Process) {
 	if p.Group == 0 {
 		return
 	}
-	if e := k.pids[p.Group]; e != nil {
+	if e := k.pids.at(p.Group); e != nil {
 		e.group = remove(e.group, p)
 		k.settlePID(p.Group)
 	}
@@ -114,7 +142,7 @@ func (k *Core) leaveSession(p *Process) {
 	if p.Session == 0 {
 		return
 	}
-	if e := k.pids[p.Session]; e != nil {
+	if e := k.pids.at(p.Session); e != nil {
 		e.session = remove(e.session, p)
 		k.settlePID(p.Session)
 	}

@@ -109,7 +109,7 @@ func endCode(status int32) int32 {
 // buried forgets a dead thread that only its tracer wanted to know of.
 func (k *Core) buried(t *Thread) {
 	p := t.Proc
-	if e := k.pids[t.Tid]; e != nil && e.thread == t {
+	if e := k.pids.at(t.Tid); e != nil && e.thread == t {
 		e.thread = nil
 		k.settlePID(t.Tid)
 	}

@@ -11,6 +11,8 @@
 // state of their owners, who add them again in the order of their Order numbers.
 package wait
 
+import "slices"
+
 // ID names something that can be waited for. 0 is nothing.
 type ID uint64
 
@@ -46,6 +48,7 @@ type Listener interface {
 }
 
 type waiter struct {
+	id       ID
 	order    uint64
 	thread   Thread
 	events   Events
@@ -55,35 +58,37 @@ type waiter struct {
 
 // Table holds the waits of one personality.
 type Table struct {
-	queues map[ID][]waiter
-	// some counts the waiters by the low bits of their ids: most things that change
-	// have nobody waiting for them, and this tells so without a look into the map.
-	some  [someSize]uint32
-	order uint64
-	woken []Thread
+	// queues hold the waiters in the order they were added, by the low bits of what they
+	// wait for: most things that change have nobody waiting for them, and few share a queue.
+	queues [queueCount][]waiter
+	order  uint64
+	woken  []Thread
+	taken  int // how many of woken have been
 }
 
-const someSize = 256
+const queueCount = 256
 
 // NewTable makes an empty table.
-func NewTable() *Table { return &Table{queues: map[ID][]waiter{}} }
+func NewTable() *Table { return &Table{} }
+
+func (t *Table) queue(id ID) *[]waiter { return &t.queues[id%queueCount] }
 
 // Add records that thread waits for any of events at id. Waiters of one id are
 // woken in the order they were added. It returns the order number, which belongs to
 // the state of the thread.
 func (t *Table) Add(id ID, thread Thread, events Events) uint64 {
 	t.order++
-	t.some[id%someSize]++
-	t.queues[id] = append(t.queues[id], waiter{order: t.order, thread: thread, events: events})
+	q := t.queue(id)
+	*q = append(*q, waiter{id: id, order: t.order, thread: thread, events: events})
 	return t.order
 }
 
 // Remove forgets the wait of thread at id.
 func (t *Table) Remove(id ID, thread Thread) {
-	q := t.queues[id]
-	for i := range q {
-		if q[i].listener == nil && q[i].thread == thread {
-			t.remove(id, i)
+	q := t.queue(id)
+	for i := range *q {
+		if w := &(*q)[i]; w.id == id && w.thread == thread && w.listener == nil {
+			remove(q, i)
 			return
 		}
 	}
@@ -92,62 +97,50 @@ func (t *Table) Remove(id ID, thread Thread) {
 // Listen makes l hear of every change at id; tag tells several apart.
 func (t *Table) Listen(id ID, l Listener, tag uint64) {
 	t.order++
-	t.some[id%someSize]++
-	t.queues[id] = append(t.queues[id], waiter{order: t.order, listener: l, tag: tag})
+	q := t.queue(id)
+	*q = append(*q, waiter{id: id, order: t.order, listener: l, tag: tag})
 }
 
 // Unlisten undoes Listen.
 func (t *Table) Unlisten(id ID, l Listener, tag uint64) {
-	for i, w := range t.queues[id] {
-		if w.listener == l && w.tag == tag {
-			t.remove(id, i)
+	q := t.queue(id)
+	for i := range *q {
+		if w := &(*q)[i]; w.id == id && w.listener == l && w.tag == tag {
+			remove(q, i)
 			return
 		}
 	}
 }
 
-func (t *Table) remove(id ID, i int) {
-	t.some[id%someSize]--
-	q := t.queues[id]
-	if len(q) == 1 {
-		delete(t.queues, id)
+func remove(q *[]waiter, i int) {
+	if i == len(*q)-1 {
+		(*q)[i] = waiter{}
+		*q = (*q)[:i]
 		return
 	}
-	t.queues[id] = append(q[:i:i], q[i+1:]...)
+	*q = slices.Delete(*q, i, i+1)
 }
 
 // Wake says that events may have become true at id. The waiting threads go to the
 // woken list in order; their records stay until the core removes them.
 func (t *Table) Wake(id ID, events Events) {
-	if t.some[id%someSize] == 0 {
-		return
-	}
-	for _, w := range t.queues[id] {
-		if w.listener != nil {
+	q := *t.queue(id)
+	for i := range q {
+		w := &q[i]
+		switch {
+		case w.id != id:
+		case w.listener != nil:
 			w.listener.Changed(id, events)
-		} else if w.events&events != 0 {
+		case w.events&events != 0:
 			t.woken = append(t.woken, w.thread)
 		}
 	}
-}
-
-// WakeOne is Wake for at most n threads, in order; it returns how many.
-func (t *Table) WakeOne(id ID, events Events, n int) int {
-	k := 0
-	for _, w := range t.queues[id] {
-		if k == n {
-			break
-		}
-		if w.listener == nil && w.events&events != 0 {
-			t.woken = append(t.woken, w.thread)
-			k++
-		}
-	}
-	return k
 }
 
 // Waiting reports whether anybody waits for id.
-func (t *Table) Waiting(id ID) bool { return len(t.queues[id]) > 0 }
+func (t *Table) Waiting(id ID) bool {
+	return slices.ContainsFunc(*t.queue(id), func(w waiter) bool { return w.id == id })
+}
 
 // Idle reports whether no woken thread is left on the list.
 func (t *Table) Idle() bool { return len(t.woken) == 0 }
@@ -158,20 +151,16 @@ func (t *Table) Woken() (Thread, bool) {
 	if len(t.woken) == 0 {
 		return 0, false
 	}
-	th := t.woken[0]
-	t.woken = t.woken[1:]
-	if len(t.woken) == 0 {
-		t.woken = t.woken[:0:cap(t.woken)]
+	th := t.woken[t.taken]
+	if t.taken++; t.taken == len(t.woken) {
+		t.woken, t.taken = t.woken[:0], 0
 	}
 	return th, true
 }
 
 // Has reports whether thread waits for id.
 func (t *Table) Has(id ID, thread Thread) bool {
-	for _, w := range t.queues[id] {
-		if w.listener == nil && w.thread == thread {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(*t.queue(id), func(w waiter) bool {
+		return w.id == id && w.listener == nil && w.thread == thread
+	})
 }
