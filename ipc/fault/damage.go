@@ -144,7 +144,7 @@ func hostile(b []byte, fields []field, arg uint64) {
 	list := [...]uint64{0, ^uint64(0), v + 1, v - 1, top, top - 1, v ^ top, v << 8, 0x8000_0000_0000, 4095}
 	was := v
 	v = list[arg/uint64(len(in))%uint64(len(list))]
-	if mask := top | top - 1; v&mask == was&mask {
+	if mask := top | (top - 1); v&mask == was&mask {
 		v = was ^ 1
 	}
 	for i := range f.size {

@@ -19,16 +19,15 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "hello:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "hello:", run())
+	os.Exit(1)
 }
 
 // windowSize is the room between the window's base and the end of the low half's
 // upper part: far more than there is memory.
 const windowSize = 1 << 40
 
+// run serves until the machine stops, and returns only what kept it from that.
 func run() error {
 	kernel, info, err := machine.Start()
 	if err != nil {
