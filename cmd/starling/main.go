@@ -29,7 +29,7 @@ func execute(args []string) int {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(runCommand(), buildCommand(), benchCommand(), ctlCommand())
+	root.AddCommand(runCommand(), buildCommand(), benchCommand(), ctlCommand(), faultsCommand())
 	root.SetArgs(args)
 	err := root.Execute()
 	var status exitStatus

@@ -3,15 +3,16 @@ package sim
 import (
 	"encoding/binary"
 	"iter"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"starling/ipc"
 )
 
-// Costs of user-mode work in ns.
-const (
-	costCall   = 20 // getting to a system call
-	costAccess = 1  // a load or store
-)
+// costCall is what getting to a system call costs, in ns.
+const costCall = 20
 
 // activation is one Go function running as user code on a thread. Signal
 // handlers run in activations of their own above the one they interrupt.
@@ -144,7 +145,7 @@ func (t *Thread) fetch() (*activation, trap) {
 		}
 	case code[0] == 0xeb: // JMP rel8, SDM 2A
 		t.regs.IP = ip + 2 + uint64(int64(int8(code[1])))
-		t.budget -= costAccess
+		t.budget -= t.k.cfg.AccessCost
 		return nil, trap{kind: trapReturned}
 	case code[0] == 0xcc: // INT3
 		t.regs.IP++
@@ -206,10 +207,39 @@ func (t *Thread) begin(im *Image, n uint32, ip uint64) *activation {
 				}
 			}
 		}()
-		s.run(&a.p)
+		if a.confused(s.run) {
+			a.p.Syscall(unix.SYS_EXIT_GROUP, confusedStatus)
+		}
 		a.p.finish(s)
 	})
 	return a
+}
+
+// confusedStatus is the exit status of a program that a fault made go wrong in a way Go does not bear.
+const confusedStatus = 139
+
+// confused runs a function and reports whether it went wrong for what it was told: with an injector that
+// can be anything.
+func (a *activation) confused(run Program) (yes bool) {
+	if a.t.k.lab == nil {
+		run(&a.p)
+		return false
+	}
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case runtime.Error:
+			yes = true
+		case Failure:
+			if yes = strings.HasPrefix(string(e), "script:"); !yes {
+				panic(e)
+			}
+		default:
+			panic(e)
+		}
+	}()
+	run(&a.p)
+	return false
 }
 
 // trap stops the activation and comes back when the thread is resumed in it.

@@ -20,7 +20,7 @@ const (
 	// lossTime is how long a client waits for a message that does not come, in ns.
 	lossTime = 1e6
 	// delayUnit is how late a message is at least, in ns; at most it is 64 times that.
-	delayUnit = 250e3
+	delayUnit = 25e3
 	// hangTime is how long a server stands still before it is found to, in ns.
 	hangTime = 2e9
 )

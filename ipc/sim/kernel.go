@@ -18,6 +18,8 @@ type Config struct {
 	Seed uint64
 	// EventCost is the time one event takes, in ns. Default 1000.
 	EventCost int64
+	// AccessCost is the time a load or store of a program takes, in ns. Default 1.
+	AccessCost int64
 	// Slice is the time slice of programs in ns. Default 10 ms.
 	Slice int64
 	// Threads is the size of the thread table. Default 4096.
@@ -36,6 +38,9 @@ func (c *Config) fill() {
 	set(&c.KernelPages, 64)
 	if c.EventCost == 0 {
 		c.EventCost = 1000
+	}
+	if c.AccessCost == 0 {
+		c.AccessCost = 1
 	}
 	if c.Slice == 0 {
 		c.Slice = 10e6

@@ -117,7 +117,7 @@ func (p *Prog) Compute(ns int64) { p.spend(ns) }
 // Trap executes an instruction that raises the exception: int3 for 3, and for the others one that faults
 // until a handler steps over it.
 func (p *Prog) Trap(vector uint16, code uint64) {
-	p.spend(costAccess)
+	p.spend(p.t.k.cfg.AccessCost)
 	w := trap{kind: trapException, vector: vector, code: code}
 	if vector == vectorBreak {
 		p.a.trap(w, p.a.base+slotAfter)
@@ -134,7 +134,7 @@ func (p *Prog) Trap(vector uint16, code uint64) {
 // access gives the physical address of va; it faults until that succeeds or a
 // handler steps over the instruction.
 func (p *Prog) access(va uint64, access ipc.Access) (uint64, bool) {
-	p.spend(costAccess)
+	p.spend(p.t.k.cfg.AccessCost)
 	for {
 		phys, present, ok := p.t.space.translate(va, access)
 		if ok {

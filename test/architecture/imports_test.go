@@ -37,7 +37,7 @@ var rooms = []room{
 	{"servers", []string{"servers", "ipc"}, []string{"ipc/sim", "servers/root"}, "a server knows its wires"},
 
 	{"images", []string{"images", "arch/overlay", "arch/amd64/boot", "ipc", "servers/manifest"}, []string{"ipc/machine", "ipc/sim"}, "composes images on the host"},
-	{"cmd", []string{"cmd", "images", "arch/overlay", "ipc", "servers/manifest"}, []string{"ipc/machine"}, "host side only"},
+	{"cmd", []string{"cmd", "images", "arch/overlay", "ipc", "servers/manifest", "test/faults"}, []string{"ipc/machine"}, "host side only; the simulation is part of the product"},
 	{"test", []string{"arch", "cmd", "images", "ipc", "microkernel", "pager", "personality", "servers", "test"}, nil, "anything"},
 }
 

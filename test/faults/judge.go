@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -65,7 +66,7 @@ func clean(s *sim.Scenario, seed uint64, cost int64) *Result {
 		}
 		o.EventCost = cost
 	}
-	_, res := execute(Case{Scenario: s.Name, Seed: seed}, &slow, patience)
+	_, res := execute(Case{Scenario: s.Name, Seed: seed}, &slow, patience, false)
 	return res
 }
 
@@ -113,27 +114,42 @@ func (l *Laboratory) Run(c Case) (*Result, error) {
 	if ref == nil {
 		return nil, &fault.UnknownError{What: "scenario", Name: c.Scenario, Have: l.names}
 	}
-	r, res := execute(c, ref.scenario, 3*ref.seen.took+c.extra())
+	more, circling := c.extra()
+	r, res := execute(c, ref.scenario, 3*ref.seen.took+more, circling)
+	before := len(res.Findings)
 	r.judge(ref, res)
+	if len(res.Findings) > before && !slices.Contains(seeds[:], c.Seed) {
+		// Does this schedule alone make the difference?
+		other := *ref
+		other.seen = clean(ref.scenario, c.Seed, 0).seen
+		other.seen.Books = worse(other.seen.Books, ref.seen.Books)
+		res.Findings = res.Findings[:before]
+		r.judge(&other, res)
+	}
 	return res, nil
 }
 
-// extra is how much longer than without faults a run may take, in ns.
-func (c *Case) extra() int64 {
+// extra is how much longer than without faults a run may take, in ns, and whether its program may go
+// round in circles.
+func (c *Case) extra() (ns int64, circling bool) {
+	ns = endless
 	for _, r := range c.Plan {
-		if r.Place.Expect(r.Kind) != fault.Harmed || r.Place.Class != fault.Trap && r.Place.Class != fault.Reply {
-			return extra
+		harmed := r.Place.Expect(r.Kind) == fault.Harmed && (r.Place.Class == fault.Trap || r.Place.Class == fault.Reply)
+		circling = circling || harmed
+		if !harmed {
+			ns = extra
 		}
 	}
-	return endless
+	return ns, circling
 }
 
 // judge compares a run with the one without faults.
 func (r *run) judge(ref *reference, res *Result) {
-	expected := fault.Unnoticed
+	expected, harm := fault.Unnoticed, false
 	for i, rule := range r.c.Plan {
 		if res.Activated[i] {
-			expected = max(expected, rule.Place.Expect(rule.Kind))
+			e := rule.Place.Expect(rule.Kind)
+			expected, harm = max(expected, e), harm || e == fault.Harmed
 		}
 	}
 	say := func(format string, args ...any) {
@@ -159,7 +175,7 @@ func (r *run) judge(ref *reference, res *Result) {
 	if restarted && expected >= fault.Restarted {
 		same = r.seen.Ended && r.seen.Status == ref.seen.Status && strings.HasSuffix(r.seen.Output, ref.seen.Output)
 	}
-	if !same && expected != fault.Harmed {
+	if !same && !harm {
 		say("%s", r.difference(ref))
 	}
 	if restarted && expected < fault.Restarted {

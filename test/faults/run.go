@@ -49,8 +49,11 @@ type sight struct {
 const (
 	memoryPages = 1536
 	frameSlots  = 64
+	// accessCost makes programs that read on and on, because what they got tells them to, use up their
+	// time soon, in ns.
+	accessCost = 300
 	// maxSteps is many times what the longest scenario takes.
-	maxSteps = 2_000_000
+	maxSteps = 400_000
 )
 
 // complaints is the sim.T of a run.
@@ -77,11 +80,12 @@ type run struct {
 	answered map[ipc.Token]bool
 	twice    string
 	patience int64 // ns
+	circling bool  // the scenario may do harm to itself without end
 }
 
 // execute runs a case without judging it. patience is how long the scenario may take, in ns.
-func execute(c Case, s *sim.Scenario, patience int64) (*run, *Result) {
-	r := &run{c: c, s: s, in: fault.New(c.Plan), answered: map[ipc.Token]bool{}, patience: patience}
+func execute(c Case, s *sim.Scenario, patience int64, circling bool) (*run, *Result) {
+	r := &run{c: c, s: s, in: fault.New(c.Plan), answered: map[ipc.Token]bool{}, patience: patience, circling: circling}
 	res := &Result{Case: c}
 	digest := r.boot()
 	stopped := r.finish()
@@ -109,6 +113,7 @@ func execute(c Case, s *sim.Scenario, patience int64) (*run, *Result) {
 func (r *run) boot() *kernel.Digest {
 	o := sim.Options{FrameSlots: frameSlots}
 	o.MemoryPages, o.Seed, o.MaxSteps = memoryPages, r.c.Seed, maxSteps
+	o.AccessCost = accessCost
 	warden := *r.s
 	warden.Main = r.warden
 	r.m = warden.Boot(&r.t, o)

@@ -11,9 +11,11 @@ const (
 	// patience is how long a scenario may take in ns before the warden ends it, when nobody knows how long it takes
 	// without faults; else it gets three times as long, and one of these.
 	patience = 200e9
-	// extra is for what repeats messages on the way, endless for programs that only do harm to themselves.
+	// extra is for what repeats messages on the way, endless for programs that only do harm to themselves: these
+	// may also go round in circles, so that they get so many events of the machine and no more.
 	extra   = 10e9
 	endless = 500e6
+	circles = 40_000
 	// look is how often the warden looks, at first.
 	look = 20e6
 	// bystanding is the exit status of a bystander that noticed nothing.
@@ -35,18 +37,19 @@ func (r *run) warden(p *kernel.Prog) {
 	p.Strike(true)
 	v := p.Fork(r.s.Main)
 	began := p.Now()
-	r.seen.Ended, r.seen.Status = waitFor(p, v, r.patience)
+	busy := r.m.Kernel.Stats().Events + circles
+	r.seen.Ended, r.seen.Status = r.waitFor(p, v, r.patience, func() bool { return r.circling && r.m.Kernel.Stats().Events > busy })
 	r.seen.took = p.Now() - began
 	p.Strike(false)
 	if !r.seen.Ended {
 		p.Syscall(unix.SYS_KILL, uint64(v), uint64(unix.SIGKILL))
 		var gone bool
-		if gone, r.seen.Status = waitFor(p, v, 10e9); !gone {
+		if gone, r.seen.Status = r.waitFor(p, v, 10e9, never); !gone {
 			r.t.Errorf("SIGKILL did not end the scenario within 10 s")
 		}
 	}
 	p.Scratch(func() { p.Syscall(unix.SYS_WRITE, tell, p.Text("!"), 1) })
-	if _, r.seen.Bystander = waitFor(p, b, patience); r.seen.Bystander != bystanding<<8 {
+	if _, r.seen.Bystander = r.waitFor(p, b, patience, never); r.seen.Bystander != bystanding<<8 {
 		r.t.Errorf("a bystander noticed: wait status %#x", r.seen.Bystander)
 	}
 	all := ^uint64(0)
@@ -60,10 +63,12 @@ func (r *run) warden(p *kernel.Prog) {
 	p.Exit(0)
 }
 
-// waitFor waits for a child, ns at most.
-func waitFor(p *kernel.Prog, pid int64, ns int64) (ended bool, status uint32) {
+func never() bool { return false }
+
+// waitFor waits for a child, ns at most, and not when it is enough.
+func (r *run) waitFor(p *kernel.Prog, pid int64, ns int64, enough func() bool) (ended bool, status uint32) {
 	end, pause := p.Now()+ns, int64(look)
-	for p.Now() < end {
+	for p.Now() < end && !enough() {
 		var got int64
 		p.Scratch(func() {
 			at := p.Alloc(8)
@@ -74,7 +79,9 @@ func waitFor(p *kernel.Prog, pid int64, ns int64) (ended bool, status uint32) {
 			return got == pid, status
 		}
 		sleep(p, pause)
-		pause = min(2*pause, 1e9)
+		if !r.circling {
+			pause = min(2*pause, 1e9)
+		}
 	}
 	return false, 0
 }

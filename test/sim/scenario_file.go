@@ -30,7 +30,12 @@ func names(p *kernel.Prog, dir string) string {
 				if name != "." && name != ".." {
 					list = append(list, name)
 				}
-				b = b[binary.LittleEndian.Uint16(b[16:]):]
+				next := binary.LittleEndian.Uint16(b[16:])
+				if next < 19 {
+					p.Print(1, "a record without end\n")
+					return
+				}
+				b = b[next:]
 			}
 		}
 	})
