@@ -1,6 +1,9 @@
 package envelope
 
-import "starling/ipc"
+import (
+	"starling/ipc"
+	"starling/ipc/planted"
+)
 
 // sessions is how many clients a server tells apart. More push the one out that was quiet longest, which
 // then opens its session anew.
@@ -60,6 +63,7 @@ func (d *Desk) Received(buf []byte, n int, badge uint64, token ipc.Token) (v Ver
 	switch {
 	case s == nil:
 		return Respond, Seal(buf, 0, number, unknown), 0
+	case counter == s.counter && planted.ExecuteTwice:
 	case counter == s.counter && s.length > 0:
 		return Respond, copy(buf, s.answer[:s.length]), s.cap
 	case counter <= s.counter:

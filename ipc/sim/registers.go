@@ -5,6 +5,7 @@ import (
 
 	"starling/ipc"
 	"starling/ipc/frame"
+	"starling/ipc/planted"
 )
 
 // Numbers of the instruction set that the simulated processor shares with the
@@ -97,6 +98,9 @@ var groups = [...]group{
 // take copies the groups of mask from the frame to the thread. What is not in
 // the mask is untouched, whatever the frame says.
 func (t *Thread) take(mask ipc.Mask) {
+	if planted.Mask && mask&ipc.MaskResult != 0 {
+		mask |= ipc.MaskGeneral
+	}
 	for i := range groups {
 		if mask&groups[i].mask != 0 {
 			groups[i].take(t, t.frame)

@@ -1,6 +1,9 @@
 package sim
 
-import "starling/ipc"
+import (
+	"starling/ipc"
+	"starling/ipc/planted"
+)
 
 // raise hands one event of a program to the endpoint that handles it: saves the
 // registers in the frame, fills its header, queues the thread.
@@ -113,7 +116,14 @@ func (tr *Transport) parked(tok ipc.Token) (*Thread, error) {
 		return nil, ipc.ErrStale
 	}
 	t := k.threads[tok.Thread]
-	if t.generation != tok.Generation || t.sequence != tok.Sequence || t.state != waiting || t.at.receiver != tr {
+	if t.generation != tok.Generation && !planted.StaleGeneration {
+		return nil, ipc.ErrStale
+	}
+	if planted.DoubleReply && t.state == ready && t.sequence == tok.Sequence {
+		tr.k.unready(t)
+		return t, nil
+	}
+	if t.sequence != tok.Sequence || t.state != waiting || t.at.receiver != tr {
 		return nil, ipc.ErrStale
 	}
 	return t, nil

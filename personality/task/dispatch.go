@@ -5,6 +5,7 @@ import (
 
 	"starling/arch/isa"
 	"starling/ipc"
+	"starling/ipc/planted"
 	"starling/personality/signal"
 	"starling/personality/uprobe"
 )
@@ -128,7 +129,7 @@ func (k *Core) find(ev *ipc.Event) *Thread {
 	if t == nil || t.token.Thread != ev.Token.Thread || t.token.Generation != ev.Token.Generation || t.Run != Running {
 		return nil
 	}
-	if s := ev.Token.Sequence; s <= t.token.Sequence || s != t.frame.Event.Sequence {
+	if s := ev.Token.Sequence; (s <= t.token.Sequence || s != t.frame.Event.Sequence) && !planted.StaleEvent {
 		return nil // one that was handled before, here or by the pager: it would happen twice
 	}
 	return t

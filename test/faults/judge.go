@@ -181,7 +181,7 @@ func (r *run) judge(ref *reference, res *Result) {
 	if restarted && expected < fault.Restarted {
 		say("the personality was started anew")
 	}
-	r.compareBooks(ref, expected, say)
+	r.compareBooks(ref, harm, say)
 }
 
 // difference says how a run differs from the one without faults.
@@ -203,13 +203,13 @@ func (r *run) difference(ref *reference) string {
 const pieces = 2
 
 // compareBooks finds what is left over. A program that was ended early may leave files behind, and so pages.
-func (r *run) compareBooks(ref *reference, expected fault.Outcome, say func(string, ...any)) {
+func (r *run) compareBooks(ref *reference, harm bool, say func(string, ...any)) {
 	if !r.seen.books {
 		return
 	}
 	got, want := r.seen.Books, ref.seen.Books
 	want.PagerCaps += pieces
-	if expected != fault.Unnoticed {
+	if harm {
 		want.Pages, want.Regions = got.Pages, got.Regions
 	}
 	if worse(got, want) != want {
