@@ -4,7 +4,7 @@ import "golang.org/x/sys/unix"
 
 // traceRows are the calls that look into other threads, and seccomp(2).
 var traceRows = []Row{
-	{unix.SYS_PTRACE, "ptrace", ptrace, Partial, "all requests (table TraceRequests) but branch stepping and 32-bit thread areas (EIO)"},
+	{unix.SYS_PTRACE, "ptrace", ptrace, Partial, "all requests ([ptrace.md](ptrace.md)) but branch stepping and 32-bit thread areas (EIO)"},
 	{unix.SYS_PROCESS_VM_READV, "process_vm_readv", processVMReadv, Full, ""},
 	{unix.SYS_PROCESS_VM_WRITEV, "process_vm_writev", processVMWritev, Full, ""},
 	{unix.SYS_KCMP, "kcmp", kcmp, Full, ""},

@@ -1,5 +1,5 @@
-// Command document writes the table of system calls into docs/syscalls.md and
-// the short list of the README, between its marks.
+// Command document writes the table of system calls into docs/syscalls.md, those of ptrace(2)
+// into docs/ptrace.md, and the short list of the README, between its marks.
 package main
 
 import (
@@ -13,20 +13,24 @@ import (
 	"starling/personality/syscalls"
 )
 
-//go:generate go run . -table ../../../../docs/syscalls.md -readme ../../../../README.md
+//go:generate go run . -table ../../../../docs/syscalls.md -ptrace ../../../../docs/ptrace.md -readme ../../../../README.md
 
 func main() {
 	table := flag.String("table", "", "`file` of the whole table")
+	ptrace := flag.String("ptrace", "", "`file` of the tables of ptrace(2)")
 	readme := flag.String("readme", "", "`file` with the marks")
 	flag.Parse()
-	if err := write(*table, *readme); err != nil {
+	if err := write(*table, *ptrace, *readme); err != nil {
 		fmt.Fprintln(os.Stderr, "document:", err)
 		os.Exit(1)
 	}
 }
 
-func write(table, readme string) error {
+func write(table, ptrace, readme string) error {
 	if err := os.WriteFile(table, wholeTable(), 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(ptrace, traceTables(), 0o644); err != nil {
 		return err
 	}
 	old, err := os.ReadFile(readme)
@@ -47,6 +51,31 @@ func wholeTable() []byte {
 	b.WriteString(syscalls.Markdown())
 	return b.Bytes()
 }
+
+func traceTables() []byte {
+	var b bytes.Buffer
+	b.WriteString("# ptrace(2)\n\nGenerated from the tables in `personality/syscalls` by `go generate ./personality/syscalls/...`.\n" +
+		"The thread of a request is held by its tracer, traced by it, any thread that ptrace(2) lets the caller trace,\n" +
+		"or the caller. Numbers that are not here are answered with EIO.\n\n")
+	b.WriteString(syscalls.TraceMarkdown())
+	b.WriteString(debugging)
+	return b.Bytes()
+}
+
+// debugging is what is not in a table.
+const debugging = `
+Debug registers are the thread's own. As on Linux clone(2) does not hand them down and execve(2) drops them;
+breakpoints and watchpoints of 1, 2, 4 and 8 bytes work, input and output breakpoints are EINVAL. Debian's gdb and
+gdbserver are tested against what they say on Linux (` + "`test/system/testdata/gdb`" + `). gdbserver talks over its standard
+input and output (` + "`target remote | gdbserver --once - PROGRAM`" + `): there is no TCP to listen on (EAFNOSUPPORT).
+
+# Core files
+
+core(5): a signal whose default is to dump leaves a core file when RLIMIT_CORE is at least a page and the process is
+dumpable. ` + "`/proc/sys/kernel/core_pattern`, `core_uses_pid` and `/proc/PID/coredump_filter`" + ` count, and so do MADV_DONTDUMP,
+RLIMIT_FSIZE and who owns a file that is there already. Pages that were never touched are holes. A pattern that names a
+program to pipe the core into is refused with EOPNOTSUPP.
+`
 
 // shortList is one paragraph for each kind of support, with the names.
 func shortList() []byte {

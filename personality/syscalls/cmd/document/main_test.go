@@ -16,6 +16,13 @@ func TestFresh(t *testing.T) {
 	if !bytes.Equal(table, wholeTable()) {
 		t.Error("docs/syscalls.md is not what the table says: run make generate")
 	}
+	trace, err := os.ReadFile(root + "docs/ptrace.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(trace, traceTables()) {
+		t.Error("docs/ptrace.md is not what the tables say: run make generate")
+	}
 	readme, err := os.ReadFile(root + "README.md")
 	if err != nil {
 		t.Fatal(err)
