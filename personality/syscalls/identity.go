@@ -92,7 +92,7 @@ func setIDs(c *task.Call, change func(n *cred.Cred)) task.Result {
 		}
 		fixFS(old.FSUID, n)
 	}
-	c.T.Cred = n
+	c.T.SetCred(n)
 	return 0
 }
 
@@ -163,7 +163,7 @@ func sysSetfsuid(c *task.Call) task.Result {
 		if cr.SecureBits&secureNoFixup == 0 {
 			fixFS(cr.FSUID, n)
 		}
-		c.T.Cred = n
+		c.T.SetCred(n)
 	}
 	return task.Result(cr.FSUID) // setfsuid(2): always the old one
 }
@@ -173,7 +173,7 @@ func setGroupIDs(c *task.Call, change func(n *cred.Cred)) task.Result {
 	n := c.T.Cred.Clone(c.K.NewID())
 	change(n)
 	n.FSGID = n.EGID
-	c.T.Cred = n
+	c.T.SetCred(n)
 	return 0
 }
 
@@ -231,7 +231,7 @@ func sysSetfsgid(c *task.Call) task.Result {
 	if id != noID && id != cr.FSGID && (id == cr.GID || id == cr.EGID || id == cr.SGID || cr.Has(unix.CAP_SETGID)) {
 		n := cr.Clone(c.K.NewID())
 		n.FSGID = id
-		c.T.Cred = n
+		c.T.SetCred(n)
 	}
 	return task.Result(cr.FSGID)
 }
@@ -278,7 +278,7 @@ func sysSetgroups(c *task.Call) task.Result {
 	slices.Sort(groups)
 	nc := c.T.Cred.Clone(c.K.NewID())
 	nc.Groups = groups
-	c.T.Cred = nc
+	c.T.SetCred(nc)
 	return 0
 }
 
@@ -375,6 +375,6 @@ func sysCapset(c *task.Call) task.Result {
 	n := old.Clone(c.K.NewID())
 	n.Effective, n.Permitted, n.Inheritable = effective, permitted, inheritable
 	n.Ambient &= permitted & inheritable
-	c.T.Cred = n
+	c.T.SetCred(n)
 	return 0
 }

@@ -157,6 +157,9 @@ func (k *Core) loadELF(t *Thread, x *vfs.Context, f *vfs.File, name string, argv
 	if t.MM != nil {
 		s.DumpFilter = t.MM.DumpFilter
 	}
+	if c := t.Cred; c.UID != c.EUID || c.GID != c.EGID || !x.MayRead(f.Inode) {
+		s.Dumpable = 0 // its memory is not for who started it (begin_new_exec, would_dump)
+	}
 	p := &program{space: s}
 	if e := k.mapProgram(t, x, p, f, im, interpFile, interp, randomize, name, argv, envp, stackLimit); e != 0 {
 		s.Put()

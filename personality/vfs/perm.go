@@ -95,3 +95,6 @@ func dropSetID(mode uint32) uint32 {
 	}
 	return mode
 }
+
+// MayRead reports whether the caller may read a file.
+func (c *Context) MayRead(in *Inode) bool { return c.may(in, MayRead) == 0 }

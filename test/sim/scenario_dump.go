@@ -116,6 +116,27 @@ var dumpScenarios = []Scenario{
 			dies(p, func(p *kernel.Prog) { all(p); p.Syscall(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0) })
 			say(p, "%s", result(store(p, "/proc/sys/kernel/core_pattern", "|/bin/cat")))
 		}},
+	{Name: "dump: new credentials, and a program that cannot be read, make a process undumpable", Output: "1 0 1 0\n",
+		Programs: map[string]kernel.Program{"/bin/tell": func(p *kernel.Prog) {
+			p.Print(1, fmt.Sprintf(" %d", p.Syscall(unix.SYS_PRCTL, unix.PR_GET_DUMPABLE)))
+		}},
+		Main: func(p *kernel.Prog) {
+			as := func(execute bool) {
+				wait(p, p.Fork(func(p *kernel.Prog) {
+					want(p, "setuid", p.Syscall(unix.SYS_SETUID, 7), 0)
+					if execute {
+						p.Syscall(unix.SYS_EXECVE, p.Text("/bin/tell"), p.Vector("tell"), p.Vector())
+					}
+					p.Print(1, fmt.Sprintf(" %d", p.Syscall(unix.SYS_PRCTL, unix.PR_GET_DUMPABLE)))
+				}), 0)
+			}
+			p.Print(1, fmt.Sprint(p.Syscall(unix.SYS_PRCTL, unix.PR_GET_DUMPABLE)))
+			as(false)
+			as(true)
+			path(p, unix.SYS_CHMOD, "/bin/tell", 0711)
+			as(true)
+			p.Print(1, "\n")
+		}},
 	{Name: "dump: all threads are in the file, running and blocked ones, and the tracer sees each end",
 		Output: "event exit 0x8b\nkilled 11\n4\n",
 		Main: func(p *kernel.Prog) {
