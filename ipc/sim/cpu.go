@@ -49,6 +49,7 @@ const (
 	trapFault
 	trapException
 	trapReturned // the function returned: go on at the address in ip
+	trapJump     // it called machine code, which comes back
 )
 
 // execute runs the thread from its registers until it traps or its budget ends.
@@ -71,6 +72,9 @@ func (t *Thread) execute() {
 		}
 		a.next()
 		w := a.wants
+		if w.kind == trapJump {
+			continue
+		}
 		if w.kind == trapReturned {
 			t.pop(a)
 			continue
@@ -147,6 +151,22 @@ func (t *Thread) fetch() (*activation, trap) {
 		t.regs.IP = ip + 2 + uint64(int64(int8(code[1])))
 		t.budget -= t.k.cfg.AccessCost
 		return nil, trap{kind: trapReturned}
+	case code[0] == 0x90: // NOP
+		return t.executed(1)
+	case code[0] == 0xc3: // RET
+		phys, present, ok := t.space.translate(t.regs.SP, ipc.Read)
+		if !ok {
+			return nil, trap{kind: trapFault, address: t.regs.SP, access: ipc.Read, code: faultCode(ipc.Read, present)}
+		}
+		to := binary.LittleEndian.Uint64(t.k.arena[phys:])
+		t.regs.SP += 8
+		return t.executed(to - ip)
+	case code[0] == 0x48 && code[1] == 0x83 && code[2] == 0xec: // SUB RSP, imm8
+		t.regs.SP -= uint64(code[3])
+		return t.executed(4)
+	case code[0] == 0x48 && code[1] == 0x83 && code[2] == 0xc4: // ADD RSP, imm8
+		t.regs.SP += uint64(code[3])
+		return t.executed(4)
 	case code[0] == 0xcc: // INT3
 		t.regs.IP++
 		return nil, trap{kind: trapException, vector: vectorBreak}
@@ -156,6 +176,17 @@ func (t *Thread) fetch() (*activation, trap) {
 		return nil, trap{kind: trapSyscall}
 	}
 	return nil, trap{kind: trapException, vector: vectorUndef}
+}
+
+// executed goes on behind an instruction in machine code, or traps there if the thread is stepped.
+func (t *Thread) executed(by uint64) (*activation, trap) {
+	t.regs.IP += by
+	t.budget -= costAccess
+	if t.regs.Flags&flagTrap != 0 {
+		t.debugStatus |= stepStatus
+		return nil, trap{kind: trapException, vector: vectorDebug, address: t.regs.IP}
+	}
+	return nil, trap{kind: trapReturned}
 }
 
 // faultCode is the error code the hardware pushes (SDM 3A 4.7).

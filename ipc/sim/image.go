@@ -64,9 +64,24 @@ const (
 	firstDynamic = 2
 	slotCount    = 4096
 
+	// The last slots are functions in machine code, for probes.
+	slotLeaf  = slotCount - 1
+	slotPlain = slotCount - 2
+	lastOfGo  = slotCount - 3
+
 	textOffset = 0x1000
 	textBase   = 0x400000
 	dataPages  = 4
+)
+
+// Where the functions in machine code are in the file of every image. Both do nothing; the first instruction of one
+// moves the stack pointer, that of the other is a NOP.
+const (
+	LeafOffset  = textOffset + slotSize*slotLeaf
+	PlainOffset = textOffset + slotSize*slotPlain
+
+	leafCode  = "\x48\x83\xec\x08\x48\x83\xc4\x08\xc3\xcc\xcc\xcc\xcc\xcc\xcc\xcc"
+	plainCode = "\x90\xc3\xcc\xcc\xcc\xcc\xcc\xcc\xcc\xcc\xcc\xcc\xcc\xcc\xcc\xcc"
 )
 
 // Image registers a program under a name; entry runs when it is executed.
@@ -75,7 +90,7 @@ func (k *Kernel) Image(name string, entry Program) *Image {
 	im.slots = make([]slot, slotCount)
 	im.slots[0].run = entry
 	im.slots[restorer] = slot{run: sigreturn, role: roleHandler}
-	for s := slotCount - 1; s >= firstDynamic; s-- {
+	for s := lastOfGo; s >= firstDynamic; s-- {
 		im.spare = append(im.spare, uint32(s))
 	}
 	k.images = append(k.images, im)
@@ -162,6 +177,8 @@ func (im *Image) ELF() []byte {
 		le.PutUint32(c[4:], im.number<<16|s)
 		copy(c[slotAccess:], "\x8a\x00\x90\x90\x0f\x05\xeb\xf0")
 	}
+	copy(file[LeafOffset:], leafCode)
+	copy(file[PlainOffset:], plainCode)
 	return file
 }
 

@@ -94,6 +94,28 @@ func (p *Prog) stepped(ip uint64) {
 	}
 }
 
+// CallLeaf and CallPlain call the functions in machine code of the image.
+func (p *Prog) CallLeaf() { p.call(p.Leaf()) }
+
+// CallPlain is CallLeaf for the other one.
+func (p *Prog) CallPlain() { p.call(p.address(slotPlain)) }
+
+// Leaf is the address of the function that CallLeaf calls.
+func (p *Prog) Leaf() uint64 { return p.address(slotLeaf) }
+
+// call pushes a return address and goes to a function in machine code.
+func (p *Prog) call(to uint64) {
+	r := &p.t.regs
+	back := p.a.base + slotAfter
+	p.Store64(r.SP-8, back)
+	p.a.wants, p.a.ip, p.a.sp = trap{kind: trapJump}, back, r.SP
+	r.SP -= 8
+	r.IP = to
+	if !p.a.yield(struct{}{}) {
+		panic(left{})
+	}
+}
+
 // spend uses user time and lets others run when the slice is over.
 func (p *Prog) spend(ns int64) {
 	t := p.t

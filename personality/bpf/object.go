@@ -73,10 +73,12 @@ func (o *Objects) Export(t *state.ProbesT) {
 	t.NextMap, t.NextProgram, t.NextBtf = o.nextMap, o.nextProgram, o.nextBTF
 	for _, m := range o.maps {
 		s := m.BpfMapT
+		s.Values, s.Keys, s.Live, s.Free = some(s.Values), some(s.Keys), some(s.Live), some(s.Free)
 		t.Maps = append(t.Maps, &s)
 	}
 	for _, p := range o.programs {
 		s := p.BpfProgramT
+		s.Maps, s.Bound = some(s.Maps), some(s.Bound)
 		t.Programs = append(t.Programs, &s)
 	}
 	for _, b := range o.btfs {
@@ -86,6 +88,14 @@ func (o *Objects) Export(t *state.ProbesT) {
 	slices.SortFunc(t.Maps, func(a, b *state.BpfMapT) int { return cmp.Compare(a.Id, b.Id) })
 	slices.SortFunc(t.Programs, func(a, b *state.BpfProgramT) int { return cmp.Compare(a.Id, b.Id) })
 	slices.SortFunc(t.Btfs, func(a, b *state.BtfT) int { return cmp.Compare(a.Id, b.Id) })
+}
+
+// some is a list that is nil when it is empty, so that a state has one layout.
+func some[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // Import makes the objects of a state, before files refer to them. EINVAL when
