@@ -181,7 +181,7 @@ func (t *Thread) fetch() (*activation, trap) {
 // executed goes on behind an instruction in machine code, or traps there if the thread is stepped.
 func (t *Thread) executed(by uint64) (*activation, trap) {
 	t.regs.IP += by
-	t.budget -= costAccess
+	t.budget -= t.k.cfg.AccessCost
 	if t.regs.Flags&flagTrap != 0 {
 		t.debugStatus |= stepStatus
 		return nil, trap{kind: trapException, vector: vectorDebug, address: t.regs.IP}
