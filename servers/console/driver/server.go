@@ -40,6 +40,8 @@ type Server struct {
 	t        ipc.Transport
 	endpoint ipc.Handle
 	channels [console.Channels]channel
+	now      int64 // of the event being handled
+	again    console.Repeat
 }
 
 // New takes its devices and wires from the info page and starts the lines. A
@@ -82,7 +84,14 @@ func (s *Server) Endpoint() ipc.Handle { return s.endpoint }
 
 // Handle takes one event.
 func (s *Server) Handle(ev *ipc.Event) {
+	s.now = ev.Time
 	switch ev.Kind {
+	case ipc.EventTimer:
+		bits := s.again.Due(ev.Time)
+		for i := range s.channels {
+			c := console.Channel(i)
+			s.tell(&s.channels[i], bits&(console.InputBit(c)|console.SpaceBit(c)))
+		}
 	case ipc.EventNotify:
 		for i := range s.channels {
 			c := console.Channel(i)
@@ -131,6 +140,7 @@ func (s *Server) service(i console.Channel) {
 func (s *Server) tell(c *channel, bits uint64) {
 	if bits != 0 && c.notify != 0 {
 		_ = s.t.Notify(c.notify, bits)
+		_ = s.t.TimerSet(s.endpoint, s.again.Told(bits, s.now))
 	}
 }
 
@@ -145,7 +155,9 @@ func (s *Server) request(ev *ipc.Event) int {
 	if status == console.OK && setting && ev.Badge&console.BadgeControl == 0 {
 		status = console.BadChannel
 	}
-	if status != console.OK {
+	if status == console.OK {
+		s.again.Heard(m.Channel)
+	} else {
 		return console.PutAnswer(buf, console.State{Status: status}, 0)
 	}
 	return s.serve(m, ev.Badge&console.BadgeControl != 0)

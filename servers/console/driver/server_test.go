@@ -116,6 +116,8 @@ func (m *machine) PortOutString(h ipc.Handle, port uint16, n int) error {
 	return nil
 }
 
+func (m *machine) TimerSet(ipc.Handle, int64) error { return nil }
+
 func (m *machine) Notify(h ipc.Handle, bits uint64) error {
 	m.notified[h] |= bits
 	return nil
