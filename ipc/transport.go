@@ -110,10 +110,10 @@ type Reply struct {
 // Slot is where a Transport holds a reply back until its next call. Putting one there
 // is Reply without a call: for who replies more often than anything else.
 type Slot struct {
-	Call           uint64 // SlotEmpty, or what is held back
-	_              uint64
-	Name, Sequence uint64 // of the token; Name: thread, generation << 32
-	Word           uint64 // action, mask << 8
+	Call  uint64 // SlotEmpty, or what is held back
+	_     uint64
+	Token Token
+	Word  uint64 // action, mask << 8
 }
 
 // Values of Slot.Call: the kernel calls Wait and ReplyWait (package callnum). Others are no
@@ -129,8 +129,7 @@ func (s *Slot) Put(t Token, m Mask) bool {
 		return false
 	}
 	s.Call = SlotFull
-	s.Name = uint64(t.Thread) | uint64(t.Generation)<<32
-	s.Sequence = t.Sequence
+	s.Token = t
 	s.Word = uint64(m) << 8
 	return true
 }

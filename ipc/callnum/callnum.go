@@ -132,7 +132,7 @@ var Rows = [...]Row{
 		"Makes a parked thread. A server starts with an empty capability table, filled by CapCopy through the handle. An endpoint of 0 means none: the events of such a thread wait for its destruction."},
 	{ThreadStart, "ThreadStart", "thread, mask, ip, sp", "", "thread", "Capability, Gone, State", "Starts a thread that has not started. Programs: the groups of the mask come from the frame. Servers: execution begins at ip with stack pointer sp."},
 	{ThreadDestroy, "ThreadDestroy", "thread", "", "thread", "Capability, Gone", "Destroys a thread, not the caller (State). Calls that a server has not answered return ErrGone to their callers; traps it has not answered stay with the endpoint for its next owner."},
-	{ThreadRecall, "ThreadRecall", "thread", "", "thread (program)", "Capability, Gone, Invalid (a server)", "Makes the thread report at its next boundary. Requests collapse; for a thread that waits for a reply it latches."},
+	{ThreadRecall, "ThreadRecall", "thread", "", "thread (program)", "Capability, Gone, Invalid (a server)", "Makes the thread report when it would run next. Requests collapse; for a thread that waits for a reply it latches."},
 	{ThreadSetSpace, "ThreadSetSpace", "thread, space, fault badge", "", "thread (program); space", "Capability, Gone, State (it runs)", "Moves a parked thread to another space. From now on its faults carry the badge."},
 	{ThreadSync, "ThreadSync", "thread, mask", "", "thread", "Capability, Gone, State (it runs)",
 		"Writes register groups of a parked thread to its frame: floating point, debug registers and the selectors DS, ES, FS, GS are not written at traps. A server has no frame: its registers go to the caller's message buffer in the frame's layout."},

@@ -49,8 +49,8 @@ const (
 
 	// The slot is the beginning of the call that is held back.
 	_ = -(unsafe.Offsetof(ipc.Slot{}.Call) ^ unsafe.Offsetof(registers{}.number))
-	_ = -(unsafe.Offsetof(ipc.Slot{}.Name) ^ unsafe.Offsetof(registers{}.a1))
-	_ = -(unsafe.Offsetof(ipc.Slot{}.Sequence) ^ unsafe.Offsetof(registers{}.a2))
+	_ = -(unsafe.Offsetof(ipc.Slot{}.Token) ^ unsafe.Offsetof(registers{}.a1))
+	_ = -(unsafe.Offsetof(ipc.Slot{}.Token) + unsafe.Offsetof(ipc.Token{}.Sequence) ^ unsafe.Offsetof(registers{}.a2))
 	_ = -(unsafe.Offsetof(ipc.Slot{}.Word) ^ unsafe.Offsetof(registers{}.a3))
 	_ = -(ipc.SlotEmpty ^ callnum.Wait)
 	_ = -(ipc.SlotFull ^ callnum.ReplyWait)

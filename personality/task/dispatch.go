@@ -7,6 +7,7 @@ import (
 	"starling/ipc"
 	"starling/ipc/planted"
 	"starling/personality/signal"
+	"starling/personality/state"
 	"starling/personality/uprobe"
 )
 
@@ -35,7 +36,7 @@ func (k *Core) Handle(ev *ipc.Event) {
 	isa.Arguments(t.frame, &c.Args)
 	c.Again, c.TimedOut = false, false
 	if number != unix.SYS_RESTART_SYSCALL {
-		*c.State = zeroCall
+		*c.State = state.CallT{}
 	}
 	t.Run = Calling
 	r := k.handler(number)(c)
