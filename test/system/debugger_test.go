@@ -51,7 +51,7 @@ func TestDebuggers(t *testing.T) {
 		}
 		return
 	}
-	args := []string{"--deb", "gdb", "--deb", "gdbserver", "--add", dir + ":" + debuggees, "--", "sh", debuggees + "/sessions", debuggees}
+	args := []string{"--mem", "512M", "--deb", "gdb", "--deb", "gdbserver", "--add", dir + ":" + debuggees, "--", "sh", debuggees + "/sessions", debuggees}
 	r := guestWithin(t, manyRuns, append(args, sessions...)...)
 	if r.Status != 0 {
 		t.Errorf("status %d, errors %q", r.Status, r.Err)
