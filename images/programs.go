@@ -17,19 +17,24 @@ import (
 	"starling/arch/overlay"
 )
 
-// packages says where the programs that a manifest may name are built from.
-var packages = map[string]struct {
+// program is how a program is built.
+type program struct {
 	profile overlay.Profile
 	path    string
-}{
-	KernelProgram:       {overlay.Kernel, "./microkernel/cmd/kernel"},
-	RootProgram:         {overlay.Server, "./servers/root"},
-	"console":           {overlay.Server, "./servers/console"},
-	"hello":             {overlay.Server, "./servers/hello"},
-	"pager":             {overlay.Server, "./pager/cmd/pager"},
-	"linux":             {overlay.Server, "./personality/cmd/linux"},
-	"personality-hello": {overlay.Server, "./personality/cmd/hello"},
-	"faulty":            {overlay.Server, "./personality/cmd/faulty"},
+	tags    []string
+}
+
+// packages says where the programs that a manifest may name are built from.
+var packages = map[string]program{
+	KernelProgram:       {overlay.Kernel, "./microkernel/cmd/kernel", nil},
+	RootProgram:         {overlay.Server, "./servers/root", nil},
+	"console":           {overlay.Server, "./servers/console", nil},
+	"hello":             {overlay.Server, "./servers/hello", nil},
+	"pager":             {overlay.Server, "./pager/cmd/pager", nil},
+	"linux":             {overlay.Server, "./personality/cmd/linux", nil},
+	"personality-hello": {overlay.Server, "./personality/cmd/hello", nil},
+	"faulty":            {overlay.Server, "./personality/cmd/faulty", nil},
+	"linux-next":        {overlay.Server, "./personality/cmd/linux", []string{"starling_next"}},
 }
 
 // sourceFolders is what the programs are made of.
@@ -178,7 +183,7 @@ func (b *Builder) buildOne(dir, name string) error {
 	}
 	out.Close()
 	defer os.Remove(out.Name())
-	tool := overlay.Builder{Directory: b.Source}
+	tool := overlay.Builder{Directory: b.Source, Tags: p.tags}
 	if err := tool.Build(p.profile, p.path, out.Name()); err != nil {
 		return fmt.Errorf("building %s: %w", name, err)
 	}

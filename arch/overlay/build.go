@@ -66,9 +66,10 @@ func (t *Toolchain) CheckVersion() error {
 
 // Builder builds programs for bare metal.
 type Builder struct {
-	GOARCH    string // empty: amd64
-	Directory string // where go runs; empty: the current directory
-	Scratch   string // where the overlay is written; empty: build/_overlay beside go.mod, where go build ./... does not look
+	GOARCH    string   // empty: amd64
+	Directory string   // where go runs; empty: the current directory
+	Tags      []string // further build tags
+	Scratch   string   // where the overlay is written; empty: build/_overlay beside go.mod, where go build ./... does not look
 }
 
 // Build builds the main package pkg as a program of profile p into the ELF file
@@ -112,7 +113,7 @@ func (b *Builder) Build(p Profile, pkg, out string) error {
 		// A heap that begins at a random place wastes half an arena and differs from boot to boot.
 		"GOEXPERIMENT=norandomizedheapbase64"}
 	_, err = run(b.Directory, env, "go", "build", "-trimpath", "-buildvcs=false", "-overlay", file,
-		"-tags", p.Tag(), "-ldflags", "-s -w -T="+p.textAddress(), "-o", out, pkg)
+		"-tags", strings.Join(append([]string{p.Tag()}, b.Tags...), ","), "-ldflags", "-s -w -T="+p.textAddress(), "-o", out, pkg)
 	return err
 }
 

@@ -53,6 +53,7 @@ func (k *Core) newThread(p *Process, tid int32) *Thread {
 		p.leader = t
 	}
 	k.entry(tid).thread = t
+	k.version.born(len(k.slots) - 1 - len(k.freeSlots))
 	k.forks++
 	return t
 }

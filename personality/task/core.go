@@ -108,6 +108,7 @@ type Core struct {
 	exitStatus int32
 	switches   uint64
 	lastRun    *Thread
+	version    version
 
 	slot *ipc.Slot // the transport's, or a full one
 }

@@ -30,9 +30,7 @@ func (k *Core) Export() (*state.TasksT, *state.MemoryT) {
 	if k.Program != nil {
 		t.ProgramPid = k.Program.Pid
 	}
-	if k.lastRun != nil {
-		t.LastRun = k.lastRun.Tid
-	}
+	k.exportVersion(t)
 	for n, count := range k.Missing {
 		t.Missing = append(t.Missing, &state.MissingCallT{Number: n, Count: count})
 	}

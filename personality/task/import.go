@@ -76,9 +76,7 @@ func (k *Core) Import(t *state.TasksT, m *state.MemoryT, r *vfs.Restorer) unix.E
 		return e
 	}
 	k.Init, k.Program = k.Process(t.InitPid), k.Process(t.ProgramPid)
-	if t.LastRun != 0 {
-		k.lastRun = im.threads[t.LastRun]
-	}
+	im.importVersion(t)
 	return 0
 }
 

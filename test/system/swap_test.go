@@ -80,12 +80,12 @@ func (s *system) swap(server string, flags ...string) (r control.Swapped) {
 // withBuilds is the default manifest with more builds for the personality.
 func withBuilds(t *testing.T, builds string) string {
 	t.Helper()
-	const after = "    swap: true # another instance can take over while programs run\n"
+	const after = "    builds:\n"
 	if !bytes.Contains(images.SystemManifest, []byte(after)) {
 		t.Fatal("the default manifest has changed")
 	}
 	path := filepath.Join(t.TempDir(), "manifest.yaml")
-	text := strings.Replace(string(images.SystemManifest), after, after+"    builds:\n"+builds, 1)
+	text := strings.Replace(string(images.SystemManifest), after, after+builds, 1)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,8 @@ func TestSwapsThatFail(t *testing.T) {
 		}
 	}
 	for i := range 3 {
-		if r := s.swap("linux"); r.Error != "" || r.Generation != 2+i || r.DigestBefore != r.DigestAfter || r.Bytes == 0 || r.Pause == 0 {
+		with := []string{"linux-next", "linux-next", "linux"}[i]
+		if r := s.swap("linux", "--with", with); r.To != with || r.Error != "" || r.Generation != 2+i || r.DigestBefore != r.DigestAfter || r.Bytes == 0 || r.Pause == 0 {
 			t.Errorf("a good successor: %+v", r)
 		}
 		works("good")
@@ -169,7 +170,7 @@ trap 'echo trapped' USR1; (sleep 0.1; kill -USR1 $$) & wait; wait; echo $?
 	goroutines := buildGo(t, t.TempDir(), "ticker")
 	limit := time.Now().Add(manyRuns)
 	for swaps := 0; swaps < 50; {
-		r := guestWithin(t, time.Until(limit), "--swap-every", "20ms", "--add", goroutines+":/ticker", "--", "sh", "-c", script+"/ticker >/dev/null; echo ticker $?")
+		r := guestWithin(t, time.Until(limit), "--swap-every", "20ms", "--swap-with", "linux-next", "--swap-with", "linux", "--add", goroutines+":/ticker", "--", "sh", "-c", script+"/ticker >/dev/null; echo ticker $?")
 		var good, failed int
 		if i := strings.Index(r.Err, "starling: "); i < 0 {
 			t.Fatalf("no summary: %q", r.Err)

@@ -52,6 +52,9 @@ func Generate(root string) (Files, error) {
 			return nil, fmt.Errorf("%s: %w", j.dir, err)
 		}
 	}
+	if err := variant(root, files); err != nil {
+		return nil, fmt.Errorf("the next state: %w", err)
+	}
 	return files, layout(root, files)
 }
 
