@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"unsafe"
@@ -93,7 +94,7 @@ func run() error {
 			step.stage = supervise.StageRefused
 		case fault == workInsteadOf && step.stage == supervise.StageTakenOver:
 			for page.Order().Command == supervise.CommandTakeOver {
-				spins++
+				runtime.Gosched()
 			}
 		}
 		if err := say(step.stage, errAsked.Error()); err != nil {
@@ -105,5 +106,3 @@ func run() error {
 	}
 	return errAsked
 }
-
-var spins uint64
