@@ -221,11 +221,13 @@ func (k *Core) mapProgram(t *Thread, x *vfs.Context, p *program, f *vfs.File, im
 	}
 	s.SetImage(codeOf(&main))
 	brk := im.High + main.bias
-	if im.Relocatable && interp == nil {
-		brk = isa.DynamicBase // far from the maps, so that the heap can grow
-	}
 	if randomize {
-		brk += k.random(isa.BreakRandom/isa.PageSize) * isa.PageSize
+		if im.Relocatable && interp == nil {
+			brk = isa.DynamicBase // far from the maps, so that the heap can grow
+		}
+		// To a whole page: what is left of one is part of no mapping here (randomize_page of
+		// Linux's mm/util.c).
+		brk = (brk+isa.PageSize-1)&^(isa.PageSize-1) + k.random(isa.BreakRandom/isa.PageSize)*isa.PageSize
 	}
 	s.BreakStart, s.BreakEnd = brk, brk
 
