@@ -156,6 +156,9 @@ func prctl(c *task.Call) task.Result {
 	case prSetDispatch:
 		return setDispatch(c)
 	case unix.PR_MCE_KILL_GET:
+		if !none || a[1] != 0 {
+			return fail(unix.EINVAL)
+		}
 		return unix.PR_MCE_KILL_DEFAULT
 	}
 	return fail(unix.EINVAL)

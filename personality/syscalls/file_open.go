@@ -146,7 +146,7 @@ func sysDup(c *task.Call) task.Result {
 // sysDup2 is dup2(2).
 func sysDup2(c *task.Call) task.Result {
 	x := fileContext(c)
-	if c.Args[0] == c.Args[1] {
+	if uint32(c.Args[0]) == uint32(c.Args[1]) {
 		if x.Files.Get(int32(c.Args[0])) == nil {
 			return fail(unix.EBADF)
 		}

@@ -62,8 +62,11 @@ func sysSendfile(c *task.Call) task.Result {
 	if out == nil || in == nil || !in.Readable() || !out.Writable() {
 		return fail(unix.EBADF)
 	}
-	if out.Flags&unix.O_APPEND != 0 || !in.Seekable() || in.Inode.IsDir() {
-		return fail(unix.EINVAL)
+	switch {
+	case c.Args[2] != 0 && !in.Seekable():
+		return fail(unix.ESPIPE)
+	case out.Flags&unix.O_APPEND != 0 || !in.Seekable() || !in.Inode.IsRegular():
+		return fail(unix.EINVAL) // sendfile(2): in_fd cannot be a device without pages, nor a socket
 	}
 	off := in.Pos
 	if c.Args[2] != 0 {
@@ -192,7 +195,7 @@ func sysCopyFileRange(c *task.Call) task.Result {
 func sysSplice(c *task.Call) task.Result {
 	x := fileContext(c)
 	in, out := openFile(x, c.Args[0]), openFile(x, c.Args[2])
-	flags := c.Args[5]
+	flags := uint32(c.Args[5])
 	switch {
 	case flags&^(unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MORE|unix.SPLICE_F_GIFT) != 0:
 		return fail(unix.EINVAL)
@@ -445,7 +448,7 @@ func sysVmsplice(c *task.Call) task.Result {
 
 // sysMemfdCreate is memfd_create(2).
 func sysMemfdCreate(c *task.Call) task.Result {
-	flags := c.Args[1]
+	flags := uint32(c.Args[1])
 	const huge = unix.MFD_HUGETLB
 	if flags&huge != 0 || flags&^(unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING) != 0 {
 		return fail(unix.EINVAL)

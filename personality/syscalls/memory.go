@@ -230,7 +230,7 @@ func sysMlock2(c *task.Call) task.Result {
 func sysMunlock(c *task.Call) task.Result { return fail(c.T.MM.Unlock(c.Args[0], c.Args[1])) }
 
 func sysMlockall(c *task.Call) task.Result {
-	flags := c.Args[0]
+	flags := uint32(c.Args[0])
 	if flags == 0 || flags&^(unix.MCL_CURRENT|unix.MCL_FUTURE|unix.MCL_ONFAULT) != 0 || flags == unix.MCL_ONFAULT {
 		return fail(unix.EINVAL)
 	}

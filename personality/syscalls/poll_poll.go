@@ -77,7 +77,7 @@ func timespecNS(t unix.Timespec) (int64, unix.Errno) {
 
 func poll(c *task.Call, timeout int64, restart task.Restart) task.Result {
 	x := fileContext(c)
-	n := c.Args[1]
+	n := uint64(uint32(c.Args[1]))
 	if n > x.OpenLimit {
 		return fail(unix.EINVAL)
 	}

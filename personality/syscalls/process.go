@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"encoding/binary"
+	"math"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +19,7 @@ var processRows = []Row{
 	{unix.SYS_FORK, "fork", fork, Full, ""},
 	{unix.SYS_VFORK, "vfork", vfork, Full, ""},
 	{unix.SYS_CLONE, "clone", clone, Partial, "no namespaces (EINVAL)"},
-	{unix.SYS_CLONE3, "clone3", clone3, Partial, "no namespaces (EINVAL), no cgroups (EOPNOTSUPP)"},
+	{unix.SYS_CLONE3, "clone3", clone3, Partial, "no namespaces (EINVAL), no cgroups (EBADF)"},
 	{unix.SYS_UNSHARE, "unshare", task.Unshare, Partial, "no namespaces (EINVAL)"},
 	{unix.SYS_SETNS, "setns", setns, Refused, "EINVAL: there are no namespaces"},
 	{unix.SYS_EXECVE, "execve", execve, Full, "set-user-ID bits have no effect, as on a mount with nosuid"},
@@ -109,6 +110,7 @@ func clone3(c *task.Call) task.Result {
 		word(4) > 64,
 		q.Flags&(unix.CLONE_THREAD|unix.CLONE_PARENT) != 0 && q.ExitSignal != 0,
 		stack == 0 && stackSize != 0, stack != 0 && stackSize == 0,
+		q.Flags&unix.CLONE_INTO_CGROUP != 0 && (word(10) > math.MaxInt32 || size < cloneArgsSize2),
 		setTIDSize > 32, (setTID == 0) != (setTIDSize == 0):
 		return fail(unix.EINVAL)
 	}
@@ -254,7 +256,7 @@ func wait4(c *task.Call) task.Result {
 }
 
 func waitid(c *task.Call) task.Result {
-	which, id, info, options := c.Args[0], int32(c.Args[1]), c.Args[2], int(uint32(c.Args[3]))
+	which, id, info, options := int32(c.Args[0]), int32(c.Args[1]), c.Args[2], int(uint32(c.Args[3]))
 	const kinds = unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED
 	if options&^(waitOptions|kinds|unix.WNOWAIT) != 0 || options&kinds == 0 {
 		return fail(unix.EINVAL)

@@ -111,10 +111,11 @@ func sysSysinfo(c *task.Call) task.Result {
 const maxOpenFiles = 1 << 20
 
 func sysGetrlimit(c *task.Call) task.Result {
-	if c.Args[0] >= task.NumLimits {
+	resource := uint32(c.Args[0])
+	if resource >= task.NumLimits {
 		return fail(unix.EINVAL)
 	}
-	return putLimit(c, c.Args[1], c.T.Proc.Limits[c.Args[0]])
+	return putLimit(c, c.Args[1], c.T.Proc.Limits[resource])
 }
 
 func putLimit(c *task.Call, va uint64, l unix.Rlimit) task.Result {

@@ -128,7 +128,7 @@ func (q *CloneArgs) check(k *Core, t *Thread) unix.Errno {
 	case f&namespaces != 0:
 		return unix.EINVAL // built without namespaces
 	case f&unix.CLONE_INTO_CGROUP != 0:
-		return unix.EOPNOTSUPP
+		return unix.EBADF // no file is a directory of control groups
 	case !signal.Valid(q.ExitSignal) && q.ExitSignal != 0:
 		return unix.EINVAL
 	}

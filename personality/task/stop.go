@@ -82,6 +82,15 @@ func (k *Core) settleGroupStop(p *Process) {
 	}
 }
 
+// untoldStop is the signal of a group stop that the parent has not waited for, or 0: what SIGCHLD
+// tells a tracer of a stop that no signal of its own made (group_exit_code of Linux's kernel/signal.c).
+func (p *Process) untoldStop() int32 {
+	if p.Stop == byte(Stopping) || p.StopReport == reportStopped {
+		return p.StopSignal
+	}
+	return 0
+}
+
 // endGroupStop is what sending SIGCONT does at once.
 func (k *Core) endGroupStop(p *Process) {
 	if p.Stop == byte(NoGroupStop) {

@@ -24,7 +24,11 @@ func (k *Core) hold(t *Thread, s *Stop, why int32) {
 	}
 	t.lookAtTraps()
 	t.stopFor(s)
-	k.tellTracer(t, why, s.Code&0x7f)
+	status := s.Code & 0x7f
+	if why == signal.CLDStopped {
+		status = t.Proc.untoldStop()
+	}
+	k.tellTracer(t, why, status)
 	if joined {
 		k.settleGroupStop(t.Proc)
 	}

@@ -55,6 +55,35 @@ func stat(p *kernel.Prog, name string) (mode uint32, size int64, err int64) {
 }
 
 var fileScenarios = []Scenario{
+	{Name: "int arguments have 32 bits, whatever the upper half of the register holds", Output: "",
+		Main: func(p *kernel.Prog) {
+			const junk = 0xdead << 32
+			null := uint64(ok(p, "open", open(p, "/dev/null", unix.O_RDWR, 0)))
+			r, w := pipe(p, 0)
+			at := p.Alloc(64)
+			p.Store64(at, w|uint64(unix.POLLOUT)<<32)
+			want(p, "poll", p.Syscall(unix.SYS_POLL, at, junk|1, junk), 1)
+			want(p, "ppoll", p.Syscall(unix.SYS_PPOLL, at, junk|1, 0, 0, 0), 1)
+			want(p, "dup2", p.Syscall(unix.SYS_DUP2, junk|null, null), int64(null))
+			want(p, "splice", p.Syscall(unix.SYS_SPLICE, r, 0, junk|null, 0, 1, junk|unix.SPLICE_F_NONBLOCK), fails(unix.EAGAIN))
+			want(p, "getrlimit", p.Syscall(unix.SYS_GETRLIMIT, junk|unix.RLIMIT_NOFILE, at), 0)
+			want(p, "munlockall", p.Syscall(unix.SYS_MLOCKALL, junk), fails(unix.EINVAL))
+			fd := ok(p, "memfd_create", p.Syscall(unix.SYS_MEMFD_CREATE, p.Text("x"), junk|unix.MFD_CLOEXEC))
+			want(p, "close", p.Syscall(unix.SYS_CLOSE, junk|uint64(fd)), 0)
+			want(p, "waitid", p.Syscall(unix.SYS_WAITID, junk|unix.P_ALL, 0, 0, junk|unix.WEXITED), fails(unix.ECHILD))
+		}},
+
+	{Name: "sendfile reads files, not devices and pipes", Output: "",
+		Main: func(p *kernel.Prog) {
+			null := uint64(ok(p, "open", open(p, "/dev/null", unix.O_RDWR, 0)))
+			r, w := pipe(p, 0)
+			at := p.Alloc(8)
+			want(p, "of a device", p.Syscall(unix.SYS_SENDFILE, null, null, 0, 16), fails(unix.EINVAL))
+			want(p, "of a pipe", p.Syscall(unix.SYS_SENDFILE, null, r, 0, 16), fails(unix.EINVAL))
+			want(p, "of a pipe, from a position", p.Syscall(unix.SYS_SENDFILE, null, r, at, 16), fails(unix.ESPIPE))
+			want(p, "of the end that writes", p.Syscall(unix.SYS_SENDFILE, null, w, 0, 16), fails(unix.EBADF))
+		}},
+
 	{Name: "files and directories", Output: "a b dir\nb2 dir\n\ndone\n",
 		Main: func(p *kernel.Prog) {
 			want(p, "chdir", path(p, unix.SYS_CHDIR, "/tmp"), 0)

@@ -294,4 +294,43 @@ var traceScenarios = []Scenario{
 				stopOf(p, pid)
 			}
 		}},
+
+	{Name: "trace: SIGCHLD of a stop that was asked for tells no signal, of a group stop its own until the parent has waited",
+		Output: "code 5 status 19\ncode 5 status 0\ncode 5 status 0\n",
+		Main: func(p *kernel.Prog) {
+			mask(p, blockMask, bit(unix.SIGCHLD))
+			pid := ok(p, "fork", p.Fork(func(p *kernel.Prog) {
+				kill(p, getpid(p), unix.SIGSTOP)
+				for {
+					p.Syscall(unix.SYS_PAUSE)
+				}
+			}))
+			set, info := p.Alloc(8), p.Alloc(128)
+			p.Store64(set, bit(unix.SIGCHLD))
+			next := func() {
+				p.Syscall(unix.SYS_RT_SIGTIMEDWAIT, set, info, 0, 8)
+				say(p, "code %d status %d", p.Load32(info+8), p.Load32(info+24))
+			}
+			next()
+			wait(p, pid, unix.WUNTRACED)
+			want(p, "SEIZE", trace(p, unix.PTRACE_SEIZE, pid, 0, 0), 0)
+			next()
+			expect(p, pid, "event stop 19")
+			kill(p, pid, unix.SIGCONT)
+			cont(p, unix.PTRACE_CONT, pid, 0)
+			stopOf(p, pid)
+			p.Syscall(unix.SYS_RT_SIGTIMEDWAIT, set, info, 0, 8)
+			cont(p, unix.PTRACE_CONT, pid, 0)
+			for stopOf(p, pid) != "signal 18" {
+				cont(p, unix.PTRACE_CONT, pid, 0)
+			}
+			cont(p, unix.PTRACE_CONT, pid, 0)
+			for p.Syscall(unix.SYS_RT_SIGTIMEDWAIT, set, info, p.Alloc(16), 8) > 0 {
+			}
+			want(p, "INTERRUPT", trace(p, unix.PTRACE_INTERRUPT, pid, 0, 0), 0)
+			next()
+			expect(p, pid, "event stop 5")
+			kill(p, pid, unix.SIGKILL)
+			stopOf(p, pid)
+		}},
 }
