@@ -378,8 +378,8 @@ func (k *Core) attend(t *Thread) {
 // mustRunFirst reports whether a thread that somebody else made leave its call is about to
 // end: others may see that only once the thread has been scheduled.
 func (k *Core) mustRunFirst(t *Thread) bool {
-	if t.attention&AttendNow != 0 || t.Fresh {
-		return false
+	if t.attention&AttendNow != 0 || t.Fresh || t.Proc.Dumper != 0 {
+		return false // the core file shows the call that it was in
 	}
 	if t.attention&AttendExit != 0 {
 		return true
