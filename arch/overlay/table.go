@@ -34,6 +34,7 @@ func commonEdits(heapBase uint64) []Edit {
 		proc   = "runtime/proc.go"
 		malloc = "runtime/malloc.go"
 	)
+	const entropy = "crypto/internal/fips140/drbg/entropy_fips140.go"
 	return []Edit{
 		{proc, `const haveSysmon = GOARCH != "wasm"`, `const haveSysmon = false`, 1,
 			"no thread for sysmon"},
@@ -64,6 +65,10 @@ func commonEdits(heapBase uint64) []Edit {
 			"the allocation profile nobody can read takes 1.4 MiB"},
 		{"runtime/time_nofake.go", "\treturn nanotime1()\n", "\treturn bareNanotime()\n", 1,
 			"the clock is the processor's counter"},
+		{entropy, "\nvar memory entropy.ScratchBuffer\n", "\n", 1,
+			"32 MiB that only FIPS mode touches: here memory is there from the start"},
+		{entropy, "entropy.Seed(&memory)", "entropy.Seed(new(entropy.ScratchBuffer))", 2,
+			"see above"},
 	}
 }
 

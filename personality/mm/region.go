@@ -146,7 +146,7 @@ func (s *Space) clearRange(start, end uint64) {
 // sharesWrites reports whether the region may make changes of its file that others see: what
 // stands against F_SEAL_WRITE (fcntl(2)).
 func (r *Region) sharesWrites() bool {
-	return r.File != nil && r.Flags&Shared != 0 && r.File.Writable()
+	return r.File != nil && r.Flags&Shared != 0 && r.May&ipc.Write != 0 && r.File.Writable()
 }
 
 // hold takes a reference for the region.

@@ -127,11 +127,8 @@ func mapFile(c *task.Call, q *mm.Request, f *vfs.File) unix.Errno {
 	if e != 0 {
 		return e
 	}
-	if shared && f.Writable() && f.Inode.Seals&unix.F_SEAL_WRITE != 0 {
-		return unix.EPERM // no mapping through this descriptor could ever be written
-	}
 	fixed := m.WritePages != 0 && (q.Length > m.WritePages*isa.PageSize || q.Offset > m.WritePages*isa.PageSize-q.Length)
-	if shared && (m.NoWrite || fixed) {
+	if shared && (m.NoWrite || fixed || f.Inode.Seals&unix.F_SEAL_WRITE != 0) {
 		if q.Access&ipc.Write != 0 {
 			return unix.EPERM
 		}
