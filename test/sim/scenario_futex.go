@@ -75,7 +75,7 @@ var futexScenarios = []Scenario{
 			p.Print(1, "done\n")
 		}},
 
-	{Name: "a lock goes to the thread that waits longest", Output: "done\n",
+	{Name: "a lock goes to the thread that waits longest", Output: "done\n", ByTheClock: true,
 		Main: func(p *kernel.Prog) {
 			lock, turn := p.Alloc(8), p.Alloc(8)
 			me := p.Syscall(unix.SYS_GETTID)
