@@ -28,7 +28,7 @@ func starling(t testing.TB) string {
 
 // patience is how long one run may take: a boot takes a second, and the machine
 // that tests run on may be busy.
-const patience = 4 * time.Minute
+const patience = 3 * time.Minute
 
 // How long runs may take that do much in one boot.
 const (

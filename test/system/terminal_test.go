@@ -150,8 +150,9 @@ func TestShellSession(t *testing.T) {
 	c.resize(30, 100)
 	c.expect("# ")
 	// SIGWINCH goes through the command and the control channel.
-	c.line("until [ \"$(stty size)\" = '30 100' ]; do sleep 0.1; done; stty size")
-	c.expect("30 100\r\n")
+	// The shell draws its line again when it does, so the echo is not waited for.
+	c.write("until stty size | grep -q '30 100'; do :; done; stty size\r")
+	c.expect("\r\n30 100\r\n")
 	c.line("exit 7")
 	if status := c.end(); status != 7 {
 		t.Errorf("status %d", status)
