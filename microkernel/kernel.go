@@ -21,9 +21,8 @@ type kernel struct {
 
 	ready     uint32 // bit per priority: its queue is not empty
 	queues    [priorities]queue
-	sliceEnd  int64 // when the running thread should let others of its priority run
-	expired   bool  // it should
-	armed     int64 // when the timer interrupts
+	sliceEnd  [priorities]int64 // when the running thread should let others of its priority run
+	armed     int64             // when the timer interrupts
 	deadlines *endpoint
 
 	lines [maxLines]line

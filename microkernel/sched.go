@@ -1,6 +1,10 @@
 package microkernel
 
-import "starling/arch/cpu"
+import (
+	"math/bits"
+
+	"starling/arch/cpu"
+)
 
 const (
 	priorities = 3
@@ -49,7 +53,7 @@ func (k *kernel) makeReady(t *thread) {
 	t.State, t.At = cpu.StateReady, nil
 	k.queues[t.priority].push(t)
 	k.ready |= 1 << t.priority
-	k.arm(k.sliceEnd) // the running thread may be alone no longer
+	k.armSlice(t.priority) // a running thread may be alone no longer
 }
 
 // wake makes a thread ready, if there is one.
@@ -68,19 +72,23 @@ func (k *kernel) unready(t *thread) {
 	}
 }
 
+// over tells whether the slice of the threads of a priority is over.
+func (k *kernel) over(p uint8) bool { return k.now >= k.sliceEnd[p] }
+
 // hold is not 0 when a reply to a program must not resume it at once, because something
 // else is to run.
 func (k *kernel) hold() uint64 {
-	const program = 1 << (priorities - 1)
+	const program = priorities - 1
 	h := k.ready
-	if !k.expired {
-		h &= program - 1
+	if !k.over(program) {
+		h &= 1<<program - 1
 	}
 	return uint64(h)
 }
 
 // prefer runs t, which is in no queue, unless it is nil, something more important is
-// ready, or its time is over.
+// ready, or the slice is over. A slice is shared by those that run one after the other in
+// this way, so that two that wake each other do not keep out a third.
 func (k *kernel) prefer(t *thread) *thread {
 	if t == nil {
 		return k.pick()
@@ -90,9 +98,10 @@ func (k *kernel) prefer(t *thread) *thread {
 	case k.ready == 0:
 		return t
 	case k.ready&t.above != 0:
+		t.held = true
 		k.queues[t.priority].pushFront(t)
 		k.ready |= 1 << t.priority
-	case k.expired && k.ready&(1<<t.priority) != 0:
+	case k.over(t.priority) && k.ready&(1<<t.priority) != 0:
 		k.makeReady(t)
 	default:
 		return t
@@ -101,21 +110,27 @@ func (k *kernel) prefer(t *thread) *thread {
 }
 
 // pick takes the first thread of the highest priority out of its queue, waiting for
-// one.
+// one. One that is there because something more important came goes on in the slice that
+// it had, however often that happens; when that slice is over, it is the next one's turn.
 func (k *kernel) pick() *thread {
 	for k.ready == 0 {
 		k.halt()
 	}
-	p := 0
-	for k.ready&(1<<p) == 0 {
-		p++
-	}
+	p := uint8(bits.TrailingZeros32(k.ready))
 	t := k.queues[p].head
 	k.unready(t)
-	k.expired = false
-	k.sliceEnd = k.now + sliceTime
+	if t.held && k.over(p) && k.ready&(1<<p) != 0 {
+		t.held = false
+		k.makeReady(t)
+		t = k.queues[p].head
+		k.unready(t)
+	}
+	if !t.held || k.over(p) {
+		k.sliceEnd[p] = k.now + sliceTime
+	}
+	t.held = false
 	if k.ready&(1<<p) != 0 {
-		k.arm(k.sliceEnd)
+		k.armSlice(p)
 	}
 	return t
 }
@@ -135,7 +150,6 @@ func (k *kernel) interrupt(vector uint64) {
 	timer, line := cpu.Interrupt(vector)
 	if timer {
 		k.armed = never
-		k.expired = k.now >= k.sliceEnd
 		k.expire()
 	} else if line >= 0 {
 		k.lineRaised(line)
@@ -169,8 +183,16 @@ func (k *kernel) expire() {
 	if k.deadlines != nil {
 		k.arm(k.deadlines.deadline)
 	}
-	if k.ready != 0 && !k.expired {
-		k.arm(k.sliceEnd)
+	for ready := k.ready; ready != 0; ready &= ready - 1 {
+		k.armSlice(uint8(bits.TrailingZeros32(ready)))
+	}
+}
+
+// armSlice makes sure that the timer interrupts when the slice of a priority is over. One that is
+// over already ends where the next thread is chosen.
+func (k *kernel) armSlice(p uint8) {
+	if !k.over(p) {
+		k.arm(k.sliceEnd[p])
 	}
 }
 

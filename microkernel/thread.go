@@ -15,6 +15,7 @@ type thread struct {
 
 	priority uint8
 	above    uint32 // bits of the priorities that are more important
+	held     bool   // first in its run queue, because something more important came
 	server   *server
 	space    *space
 
