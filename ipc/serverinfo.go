@@ -76,7 +76,11 @@ const (
 	GrantInterrupts           // all interrupt lines: may make GrantInterrupt
 	GrantServer               // the capability table of a server
 	GrantMachine              // may stop the machine
+	GrantTapped               // no capability: the calls of the client with badge Base come through servers/lab
 )
+
+// WireTapped is the Size of a GrantWire that runs through servers/lab: calls on it travel in envelopes. Others have 0.
+const WireTapped = 1
 
 // Grant introduces one capability by name.
 type Grant struct {

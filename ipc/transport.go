@@ -230,7 +230,7 @@ type Transport interface {
 	// Call sends the first n bytes of the message buffer, with the capability
 	// cap unless 0, waits for the answer, and returns its length and the
 	// capability that came with it. The answer is in the message buffer. A call is executed once and answered
-	// once, whatever the wire does to messages: at most MessageLimit bytes in an envelope go (package envelope).
+	// once, also on a wire that loses and damages messages (package envelope). At most MessageLimit bytes go.
 	Call(endpoint Handle, n int, cap Handle) (int, Handle, error)
 	// Answer answers an EventMessage with the first n bytes of the message buffer.
 	Answer(t Token, n int, cap Handle) error

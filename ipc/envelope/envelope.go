@@ -1,5 +1,5 @@
 // Package envelope makes of a wire that may lose, repeat, delay or damage messages one that does not: what
-// both ends of ipc.Transport put around every call.
+// both ends of ipc.Transport put around every call on a wire that runs through servers/lab.
 //
 // A message ends with 16 bytes: the session of the client, the number of the call in it, and a sum over
 // everything. The client repeats a call until a whole answer to that very call came; the server executes

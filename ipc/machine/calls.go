@@ -10,11 +10,11 @@ import (
 
 // Call implements ipc.Transport.
 func (t *Transport) Call(endpoint ipc.Handle, n int, cap ipc.Handle) (int, ipc.Handle, error) {
-	if t.plain {
+	_ = t.flush() // the error of a reply before it is not the call's
+	if t.post == nil || !t.post.Sends(endpoint) {
 		return t.CallOnce(endpoint, n, cap)
 	}
-	_ = t.flush() // the error of a reply before it is not the call's
-	return t.sender.Call(t, t.buffer, endpoint, n, cap)
+	return t.post.Call(t, t.buffer, endpoint, n, cap)
 }
 
 // Forget implements envelope.Caller: it deletes a capability unless it is 0.
@@ -69,7 +69,9 @@ func (t *Transport) CapCopy(server, cap ipc.Handle) (ipc.Handle, error) {
 
 // CapDelete implements ipc.Transport.
 func (t *Transport) CapDelete(cap ipc.Handle) error {
-	t.desk.Dropped(cap)
+	if t.post != nil {
+		t.post.Dropped(cap)
+	}
 	return t.call(callnum.CapDelete, uint64(cap), 0, 0, 0)
 }
 

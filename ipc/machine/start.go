@@ -16,5 +16,13 @@ func Start() (*Transport, *ipc.ServerInfo, error) {
 	}
 	t := &Transport{buffer: unsafe.Slice((*byte)(unsafe.Add(nil, uintptr(info.Buffer))), ipc.MessageSize)}
 	t.next.number = callnum.Wait
+	for _, g := range info.All() {
+		switch {
+		case g.Kind == ipc.GrantWire && g.Size == ipc.WireTapped:
+			t.Tap(g.Handle, 0)
+		case g.Kind == ipc.GrantTapped:
+			t.Tap(0, g.Base)
+		}
+	}
 	return t, info, nil
 }

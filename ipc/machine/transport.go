@@ -27,9 +27,7 @@ type Transport struct {
 	buffer []byte
 	saved  [ipc.MessageSize]byte // what a call that passes words in the message buffer pushes aside
 
-	sender envelope.Sender
-	desk   envelope.Desk
-	plain  bool // no envelopes
+	post *envelope.Post // nil: no wire of this server runs through servers/lab
 }
 
 var _ ipc.Transport = (*Transport)(nil)
@@ -92,7 +90,7 @@ again:
 		ev.Vector, ev.Error = uint16(arg0), arg1
 	case ipc.EventMessage:
 		ev.Length, ev.Cap = uint32(arg0), ipc.Handle(arg1)
-		if !t.plain && !t.unpack(ev) {
+		if t.post != nil && t.post.Receives(ev.Badge) && !t.unpack(ev) {
 			goto again
 		}
 	case ipc.EventNotify:
@@ -103,7 +101,7 @@ again:
 
 // unpack takes a message out of its envelope. What must not be executed is answered with the next wait.
 func (t *Transport) unpack(ev *ipc.Event) bool {
-	v, n, cap := t.desk.Received(t.buffer, int(min(ev.Length, ipc.MessageSize)), ev.Badge, ev.Token)
+	v, n, cap := t.post.Received(t.buffer, int(min(ev.Length, ipc.MessageSize)), ev.Badge, ev.Token)
 	if v == envelope.Execute {
 		ev.Length = uint32(n)
 		return true
@@ -113,8 +111,13 @@ func (t *Transport) unpack(ev *ipc.Event) bool {
 	return false
 }
 
-// Plain makes the server send and receive messages without envelopes, as the kernel moves them.
-func (t *Transport) Plain() { t.plain = true }
+// Tap makes calls over a wire, and calls of the clients with a badge, travel in envelopes from now on. 0 is none.
+func (t *Transport) Tap(wire ipc.Handle, badge uint64) {
+	if t.post == nil {
+		t.post = new(envelope.Post)
+	}
+	t.post.Tap(wire, badge)
+}
 
 // ReplySlot implements ipc.Slotted.
 func (t *Transport) ReplySlot() *ipc.Slot { return (*ipc.Slot)(unsafe.Pointer(&t.next)) }
@@ -144,8 +147,8 @@ func (t *Transport) replySlow(r ipc.Reply) error {
 // Buffer is asked for.
 func (t *Transport) Answer(k ipc.Token, n int, cap ipc.Handle) error {
 	err := t.flush()
-	if !t.plain && n >= 0 {
-		n = t.desk.Close(t.buffer, n, k, cap)
+	if t.post != nil && n >= 0 {
+		n = t.post.Close(t.buffer, n, k, cap)
 	}
 	t.answer(k, n, cap)
 	return err

@@ -123,7 +123,7 @@ func (tr *Transport) CapDelete(h ipc.Handle) error {
 	if err != nil {
 		return err
 	}
-	tr.desk.Dropped(h)
+	tr.post.Dropped(h)
 	tr.drop(c)
 	tr.caps.remove(h)
 	return nil

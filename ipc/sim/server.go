@@ -32,9 +32,7 @@ type Transport struct {
 	carried  *capability // capability that travels with the message
 	carrying capability
 	busy     bool // inside Handle
-	sender   envelope.Sender
-	desk     envelope.Desk
-	plain    bool // no envelopes
+	post     envelope.Post
 	handled  uint64
 	priority uint8
 }
@@ -213,15 +211,12 @@ func (tr *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 	}
 }
 
-// Plain makes the server send and receive messages without envelopes, as the kernel moves them.
-func (tr *Transport) Plain() { tr.plain = true }
-
 // Call implements ipc.Transport.
 func (tr *Transport) Call(h ipc.Handle, n int, cap ipc.Handle) (int, ipc.Handle, error) {
-	if tr.plain {
+	if tr.k.lab == nil {
 		return tr.CallOnce(h, n, cap)
 	}
-	return tr.sender.Call(tr, tr.buffer[:], h, n, cap)
+	return tr.post.Call(tr, tr.buffer[:], h, n, cap) // all wires are tapped
 }
 
 // Forget implements envelope.Caller.
@@ -310,8 +305,8 @@ func (k *Kernel) checkCall(tr *Transport, ep *endpoint) {
 // Answer implements ipc.Transport.
 func (tr *Transport) Answer(tok ipc.Token, n int, cap ipc.Handle) error {
 	tr.enter()
-	if !tr.plain && n >= 0 {
-		n = tr.desk.Close(tr.buffer[:], n, tok, cap)
+	if tr.k.lab != nil && n >= 0 {
+		n = tr.post.Close(tr.buffer[:], n, tok, cap)
 	}
 	return tr.answerOnce(tok, n, cap)
 }

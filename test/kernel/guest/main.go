@@ -22,7 +22,6 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	t.Plain()
 	g, err := newGuest(t, info)
 	if err != nil {
 		panic(err)
