@@ -62,6 +62,7 @@ const (
 
 	opJump
 	opCall      // a helper; imm is its number
+	opLookup    // map_lookup_elem in the array index, as the verifier has found it
 	opCallLocal // a function of the program
 	opExit
 
@@ -139,8 +140,9 @@ type instruction struct {
 	ref    reference
 	off    int16
 	target int32 // of jumps and calls: index of an instruction
-	index  int32 // of ref: the map, as an index into Program.maps
+	index  int32 // of ref and opLookup: the map, as an index into Program.maps
 	imm    int64
+	helper *helper // of opCall
 }
 
 // reference says what an opLoadImm loads.

@@ -21,6 +21,7 @@ type Program struct {
 	list  []instruction
 	maps  []*Map
 	bound []*Map // kept for tools
+	reads bool   // the context
 }
 
 // maxPrograms bounds how many programs there are at once.
@@ -67,13 +68,13 @@ func (o *Objects) NewProgram(l *Load) (*Program, string, unix.Errno) {
 		return nil, r.text + "\n", r.errno
 	}
 	gpl := slices.Contains(gplLicenses, l.License)
-	steps, log, r := verify(list, maps, size, gpl)
+	verdict, r := verify(list, maps, size, gpl)
 	if r != nil {
-		return nil, log, r.errno
+		return nil, verdict.log, r.errno
 	}
 	o.nextProgram++
-	p := &Program{o: o, refs: 1, list: list, maps: maps, BpfProgramT: state.BpfProgramT{
-		Id: o.nextProgram, Type: l.Type, Name: l.Name, Gpl: gpl, Uid: l.UID, Loaded: l.Now, Btf: l.BTF, Steps: uint32(steps)}}
+	p := &Program{o: o, refs: 1, list: list, maps: maps, reads: verdict.context, BpfProgramT: state.BpfProgramT{
+		Id: o.nextProgram, Type: l.Type, Name: l.Name, Gpl: gpl, Uid: l.UID, Loaded: l.Now, Btf: l.BTF, Steps: uint32(verdict.steps)}}
 	p.Code = portable(l.Code, list)
 	digest := sha1.Sum(p.Code)
 	p.BpfProgramT.Tag = binary.LittleEndian.Uint64(digest[:])
@@ -81,7 +82,7 @@ func (o *Objects) NewProgram(l *Load) (*Program, string, unix.Errno) {
 		p.BpfProgramT.Maps = append(p.BpfProgramT.Maps, m.get().Id)
 	}
 	o.programs[p.Id] = p
-	return p, log, 0
+	return p, verdict.log, 0
 }
 
 // portable is the code with maps named by their place in the program's list, not by descriptors.
@@ -123,10 +124,11 @@ func (p *Program) restore() bool {
 	if r != nil || !slices.Equal(maps, used) {
 		return false
 	}
-	if _, _, r := verify(list, maps, size, p.Gpl); r != nil {
+	verdict, r := verify(list, maps, size, p.Gpl)
+	if r != nil {
 		return false
 	}
-	p.list, p.maps = list, maps
+	p.list, p.maps, p.reads = list, maps, verdict.context
 	for _, m := range maps {
 		m.get()
 	}
@@ -159,6 +161,9 @@ func (p *Program) Put() {
 		m.put()
 	}
 }
+
+// ReadsContext reports whether the program looks at its context at all.
+func (p *Program) ReadsContext() bool { return p.reads }
 
 // Probe reports whether the program is one for probes.
 func (p *Program) Probe() bool { return p.Type == unix.BPF_PROG_TYPE_KPROBE }

@@ -61,7 +61,7 @@ type record struct {
 	done bool
 }
 
-// maxRun bounds a run beyond what the verifier proves.
+// maxRun bounds the jumps of a run beyond what the verifier proves.
 const maxRun = 2 * maxSteps
 
 // Run runs a program and returns what is in R0. A program that does what the
@@ -80,14 +80,19 @@ func (p *Program) Run(env Environment, on *Occasion) uint64 {
 func (m *machine) run(p *Program, env Environment, on *Occasion) (result uint64, ok bool) {
 	m.p, m.env, m.on, m.depth, m.broken = p, env, on, 0, false
 	m.records = m.records[:0]
-	defer m.settle()
+	result, ok = m.execute(p.list)
+	m.settle()
+	return result, ok
+}
+
+func (m *machine) execute(list []instruction) (result uint64, ok bool) {
 	r := &m.regs
 	*r = [16]uint64{}
 	r[1] = address(regionContext, 0)
 	r[regFrame] = address(regionStack, stackSize)
-	list := p.list
-	at := int32(0)
-	for range maxRun {
+	// Only jumps can make a program long: they are what is counted.
+	fuel := maxRun
+	for at := 0; uint(at) < uint(len(list)) && !m.broken; {
 		x := &list[at]
 		at++
 		r[regImm] = uint64(x.imm)
@@ -130,43 +135,47 @@ func (m *machine) run(p *Program, env Environment, on *Occasion) (result uint64,
 			binary.LittleEndian.PutUint32(m.memory(*dst+uint64(x.off), 4), uint32(b))
 		case opStore64:
 			binary.LittleEndian.PutUint64(m.memory(*dst+uint64(x.off), 8), b)
-		case opAtomic32, opAtomic64:
+		case opAtomic64:
+			if x.imm != atomicAdd {
+				m.atomic(x)
+				break
+			}
+			w := m.memory(*dst+uint64(x.off), 8)
+			binary.LittleEndian.PutUint64(w, binary.LittleEndian.Uint64(w)+b)
+		case opAtomic32:
 			m.atomic(x)
 		case opJump:
-			at = x.target
+			at = jump(&fuel, x)
 		case opJEq:
 			if *dst == b {
-				at = x.target
+				at = jump(&fuel, x)
 			}
 		case opJNE:
 			if *dst != b {
-				at = x.target
+				at = jump(&fuel, x)
 			}
 		case opCall:
-			h := helpers[asm.BuiltinFunc(x.imm)]
-			if h == nil {
-				m.broken = true
-				break
-			}
-			r[0] = h.run(m, (*[5]uint64)(r[1:6]))
+			r[0] = x.helper.run(m, (*[5]uint64)(r[1:6]))
+		case opLookup:
+			r[0] = m.lookup(uint64(x.index), r[2])
 		case opCallLocal:
 			if m.depth >= maxFrames-1 {
 				m.broken = true
 				break
 			}
 			c := &m.calls[m.depth]
-			c.back = at
+			c.back = int32(at)
 			copy(c.kept[:], r[6:10])
 			m.depth++
 			r[regFrame] += stackSize
-			at = x.target
+			at = jump(&fuel, x)
 		case opExit:
 			if m.depth == 0 {
 				return r[0], !m.broken
 			}
 			m.depth--
 			c := &m.calls[m.depth]
-			at = c.back
+			at = int(c.back)
 			copy(r[6:10], c.kept[:])
 			r[regFrame] -= stackSize
 		case opToLittle, opToBig, opSwap:
@@ -175,18 +184,26 @@ func (m *machine) run(p *Program, env Environment, on *Occasion) (result uint64,
 			op, narrow := x.op.is32()
 			if x.op.isJump() {
 				if compare(op, *dst, b, narrow) {
-					at = x.target
+					at = jump(&fuel, x)
 				}
 				break
 			}
 			*dst = compute(op, *dst, b, narrow)
 		}
-		if m.broken || int(at) >= len(list) {
-			return 0, false
-		}
 	}
 	return 0, false
 }
+
+// jump is where a jump leads: out of the program when there were too many.
+func jump(fuel *int, x *instruction) int {
+	if *fuel--; *fuel < 0 {
+		return -1
+	}
+	return int(x.target)
+}
+
+// atomicAdd is the most frequent atomic operation, as an instruction's constant.
+const atomicAdd = int64(asm.AddAtomic) >> 8
 
 // atomic is an atomic operation: nothing else runs meanwhile.
 func (m *machine) atomic(x *instruction) {
@@ -243,6 +260,6 @@ func (m *machine) settle() {
 		}
 		m.records[i] = record{}
 	}
-	m.env, m.on, m.p = nil, nil, nil
+	m.env, m.on = nil, nil
 	m.spare = m.spare[:0]
 }

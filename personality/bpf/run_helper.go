@@ -1,6 +1,8 @@
 package bpf
 
 import (
+	"encoding/binary"
+
 	"golang.org/x/sys/unix"
 
 	"starling/ipc"
@@ -21,6 +23,16 @@ func mapLookup(m *machine, a *[5]uint64) uint64 {
 		return 0
 	}
 	return address(regionValues+a[0]&offsetMask, uint64(slot)*uint64(p.stride))
+}
+
+// lookup is mapLookup in an array that is known before.
+func (m *machine) lookup(number, key uint64) uint64 {
+	p := m.p.maps[number]
+	slot := binary.LittleEndian.Uint32(m.memory(key, 4))
+	if slot >= p.MaxEntries {
+		return 0
+	}
+	return address(regionValues+number, uint64(slot)*uint64(p.stride))
 }
 
 func mapUpdate(m *machine, a *[5]uint64) uint64 {

@@ -16,7 +16,13 @@ func address(region, offset uint64) uint64 { return region<<offsetBits | offset 
 
 // memory is n bytes at an address. An address that is nowhere breaks the run.
 func (m *machine) memory(at uint64, n int) []byte {
-	area, off := m.area(at), at&offsetMask
+	var area []byte
+	off := at & offsetMask
+	if at>>offsetBits == regionStack {
+		area = m.stack[:]
+	} else {
+		area = m.area(at)
+	}
 	if off > uint64(len(area)) || uint64(n) > uint64(len(area))-off {
 		m.broken = true
 		if n <= len(m.none) {
@@ -34,8 +40,6 @@ func (m *machine) memory(at uint64, n int) []byte {
 // area is all of a region.
 func (m *machine) area(at uint64) []byte {
 	switch region := at >> offsetBits; {
-	case region == regionStack:
-		return m.stack[:]
 	case region == regionContext:
 		return m.on.Context
 	case region >= regionValues && region-regionValues < uint64(len(m.p.maps)):

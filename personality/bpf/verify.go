@@ -3,6 +3,7 @@ package bpf
 import (
 	"fmt"
 
+	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
 )
 
@@ -32,18 +33,31 @@ type verifier struct {
 	since   int // steps since a state was kept
 	ids     uint32
 	log     []byte
+	reads   bool            // the context
+	lookups map[int32]int32 // the array that a call of map_lookup_elem is about
 }
 
-// verify decides whether a program may run. The log says why not, or how much was looked at.
-func verify(list []instruction, maps []*Map, context int, gpl bool) (steps int, log string, r *refusal) {
-	v := &verifier{list: list, maps: maps, context: context, gpl: gpl, forks: map[int32][]*fork{}, joins: make([]bool, len(list))}
+// verdict is what verification has found.
+type verdict struct {
+	steps   int
+	log     string // why not, or how much was looked at
+	context bool   // the program reads its context
+}
+
+// verify decides whether a program may run.
+func verify(list []instruction, maps []*Map, context int, gpl bool) (d verdict, r *refusal) {
+	v := &verifier{list: list, maps: maps, context: context, gpl: gpl, forks: map[int32][]*fork{}, joins: make([]bool, len(list)), lookups: map[int32]int32{}}
 	if r = v.shape(); r == nil {
 		r = v.walk()
 	}
+	d = verdict{steps: v.steps, context: v.reads}
 	if r != nil {
-		return v.steps, fmt.Sprintf("%s%s\nprocessed %d insns\n", v.log, r.text, v.steps), r
+		d.log = fmt.Sprintf("%s%s\nprocessed %d insns\n", v.log, r.text, v.steps)
+		return d, r
 	}
-	return v.steps, fmt.Sprintf("%sprocessed %d insns (limit %d) max_states %d\n", v.log, v.steps, maxSteps, v.kept), nil
+	v.resolve()
+	d.log = fmt.Sprintf("%sprocessed %d insns (limit %d) max_states %d\n", v.log, v.steps, maxSteps, v.kept)
+	return d, nil
 }
 
 // shape checks what is true of instructions wherever they are reached from.
@@ -248,4 +262,30 @@ func (v *verifier) exit(p *path) (ended bool, r *refusal) {
 func (v *verifier) newID() uint32 {
 	v.ids++
 	return v.ids
+}
+
+// noArray marks a call of map_lookup_elem that is not always about the same array.
+const noArray = -1
+
+// lookup notes which map a call of map_lookup_elem is about.
+func (v *verifier) lookup(at, number int32) {
+	if have, ok := v.lookups[at]; !v.maps[number].isArray() || ok && have != number {
+		number = noArray
+	}
+	v.lookups[at] = number
+}
+
+// resolve makes the instructions what the interpreter needs: helpers by pointer, and lookups in
+// arrays, which need no helper.
+func (v *verifier) resolve() {
+	for i := range v.list {
+		x := &v.list[i]
+		if x.op != opCall {
+			continue
+		}
+		x.helper = helpers[asm.BuiltinFunc(x.imm)]
+		if number, ok := v.lookups[int32(i)]; ok && number != noArray {
+			x.op, x.index = opLookup, number
+		}
+	}
 }

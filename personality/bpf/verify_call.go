@@ -31,6 +31,7 @@ func (v *verifier) call(p *path, x *instruction) *refusal {
 	case resultNumber:
 		f.regs[0] = unknown()
 	case resultValue:
+		v.lookup(p.at, c.number)
 		f.regs[0] = value{kind: kindValueOrNull, index: c.number, id: v.newID()}
 	case resultRecord:
 		if len(p.owed) >= maxOwed {

@@ -36,6 +36,7 @@ func (v *verifier) inside(s *span) *refusal {
 		if s.low != s.high || s.low < 0 || s.low+s.size > int64(v.context) {
 			return refuse(unix.EACCES, "invalid bpf_context access off=%d size=%d", s.low, s.size)
 		}
+		v.reads = true
 		return nil
 	case kindValue:
 		m := v.maps[s.base.index]

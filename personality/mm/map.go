@@ -104,7 +104,9 @@ func (s *Space) Map(q *Request, lim *Limits) (uint64, unix.Errno) {
 	s.clearRange(start, end)
 	r.hold()
 	s.insert(r)
-	s.shows(start, end)
+	if r.File != nil {
+		s.shows(start, end)
+	}
 	return start, 0
 }
 

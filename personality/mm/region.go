@@ -1,8 +1,6 @@
 package mm
 
 import (
-	"sort"
-
 	"starling/arch/isa"
 	"starling/ipc"
 	"starling/pager/client"
@@ -95,7 +93,15 @@ func hardware(access ipc.Access) ipc.Access {
 
 // after is the index of the first region that ends above va.
 func (s *Space) after(va uint64) int {
-	return sort.Search(len(s.regions), func(i int) bool { return s.regions[i].End > va })
+	low, high := 0, len(s.regions)
+	for low < high {
+		if middle := int(uint(low+high) / 2); s.regions[middle].End > va {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return low
 }
 
 // Find returns the region that contains va, or nil. Valid until the next change.
@@ -108,6 +114,16 @@ func (s *Space) Find(va uint64) *Region {
 
 // Regions is the book in order of addresses. Read-only, valid until the next change.
 func (s *Space) Regions() []Region { return s.regions }
+
+// RegionsIn is the part of the book about [start, end).
+func (s *Space) RegionsIn(start, end uint64) []Region {
+	i := s.after(start)
+	j := i
+	for j < len(s.regions) && s.regions[j].Start < end {
+		j++
+	}
+	return s.regions[i:j]
+}
 
 // split makes va a boundary between regions.
 func (s *Space) split(va uint64) {

@@ -63,7 +63,8 @@ type Space struct {
 	m         *Manager
 	refs      int32
 	area      client.Object
-	areaSlots uint32 // in use
+	areaSlots uint32                  // in use
+	areaCode  *[areaSlots]*isa.Probed // what was put into which slot last
 	mapBase   uint64
 	regions   []Region
 	total     uint64 // pages in regions
@@ -263,7 +264,7 @@ func (s *Space) Fork() (*Space, unix.Errno) {
 	c.ID, c.refs = m.NewID(), 1
 	c.Pager, c.Handle = client.Space(b.Value(i)), b.Handle()
 	c.LockFuture, c.locked = false, 0
-	c.Area, c.area, c.areaSlots = 0, 0, 0
+	c.Area, c.area, c.areaSlots, c.areaCode = 0, 0, 0, nil
 	c.regions = make([]Region, 0, len(s.regions)+4)
 	for k := range s.regions {
 		r := s.regions[k]

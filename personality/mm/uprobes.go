@@ -46,6 +46,7 @@ func (s *Space) MakeArea(at uint64) unix.Errno {
 	}
 	s.insert(r)
 	s.Area, s.area, s.areaSlots = at, o, 1 // the first slot is the trampoline
+	s.areaCode = nil
 	if p, _ := s.m.Pager.ObjectPage(o, 0); p != nil {
 		p[0] = isa.Breakpoint
 	}
@@ -71,10 +72,18 @@ func (s *Space) GiveSlot(slot uint32) { s.areaSlots &^= 1 << slot }
 // SlotAddress is where a slot lies.
 func (s *Space) SlotAddress(slot uint32) uint64 { return s.Area + uint64(slot)*isa.ProbeSlot }
 
-// FillSlot puts code into a slot. A program that has unmapped the area has none.
-func (s *Space) FillSlot(slot uint32, code []byte) {
+// FillSlot puts the copy of an instruction into a slot, unless it is there. A program that has unmapped
+// the area has none.
+func (s *Space) FillSlot(slot uint32, code *isa.Probed) {
+	if s.areaCode == nil {
+		s.areaCode = new([areaSlots]*isa.Probed)
+	}
+	if s.areaCode[slot] == code {
+		return
+	}
 	if p, _ := s.m.Pager.ObjectPage(s.area, 0); p != nil {
-		copy(p[slot*isa.ProbeSlot:][:isa.ProbeSlot], code)
+		copy(p[slot*isa.ProbeSlot:][:isa.ProbeSlot], code.Code[:code.Length])
+		s.areaCode[slot] = code
 	}
 }
 

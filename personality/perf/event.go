@@ -123,7 +123,9 @@ func (e *Event) Hit(h *uprobe.Hit) {
 	m := e.m
 	tid, env := m.threads.About(h.Thread)
 	if e.program != nil {
-		isa.ProbeContext(h.Frame, &m.context)
+		if e.program.ReadsContext() {
+			isa.ProbeContext(h.Frame, &m.context)
+		}
 		m.occasion = bpf.Occasion{Context: m.context[:], Cookie: e.Cookie, Function: h.Function}
 		if e.program.Run(env, &m.occasion) == 0 {
 			return

@@ -468,7 +468,6 @@ func (k *Core) faultSignal(t *Thread, ev *ipc.Event, i signal.Info) {
 func (k *Core) exception(t *Thread, ev *ipc.Event) {
 	t.become(Leaving)
 	if isa.IsBreakpoint(ev.Vector) && k.probeHit(t) {
-		k.run(t)
 		return
 	}
 	if t.attention&AttendProbe != 0 {
@@ -476,7 +475,6 @@ func (k *Core) exception(t *Thread, ev *ipc.Event) {
 			k.probeFaulted(t)
 		} else if o := k.Probes.Stepped(t.target()); o != uprobe.DoneStep {
 			k.probeOutcome(t, o)
-			k.run(t)
 			return
 		} else {
 			t.Change(ipc.MaskGeneral | ipc.MaskControl)

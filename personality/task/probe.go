@@ -47,13 +47,13 @@ func (k *Core) spaces() (list []*mm.Space) {
 // target is the thread as uprobes see it.
 func (t *Thread) target() *uprobe.Target {
 	x := &t.call.K.probeTarget
-	*x = uprobe.Target{Space: t.MM, Frame: t.frame, State: &t.probe, Thread: t}
+	x.Space, x.Frame, x.State, x.Thread = t.MM, t.frame, &t.probe, t
 	return x
 }
 
-// probeHit is a breakpoint. It reports whether it was a uprobe's; the thread is leaving then.
+// probeHit is a breakpoint. It reports whether it was a uprobe's and is dealt with.
 func (k *Core) probeHit(t *Thread) bool {
-	return t.MM != nil && k.probeOutcome(t, k.Probes.Breakpoint(t.target()))
+	return t.MM != nil && t.MM.Probed && k.probeOutcome(t, k.Probes.Breakpoint(t.target()))
 }
 
 // probeOutcome does with a thread what uprobes have decided; false: the exception is not theirs.
@@ -61,11 +61,16 @@ func (k *Core) probeOutcome(t *Thread, o uprobe.Outcome) bool {
 	if o == uprobe.NotOurs {
 		return false
 	}
-	t.Change(ipc.MaskGeneral | ipc.MaskControl)
+	t.changed |= ipc.MaskGeneral | ipc.MaskControl
 	t.attention &^= AttendProbe
-	switch o {
-	case uprobe.Stepping:
+	if o == uprobe.Stepping {
 		t.attention |= AttendProbe
+	}
+	if t.attention&^AttendProbe == 0 && o <= uprobe.Stepping {
+		k.resume(t) // what leave does when there is nothing to look at
+		return true
+	}
+	switch o {
 	case uprobe.DoneStep:
 		s := isa.StepReport()
 		k.Force(t, signal.Fault(s.Number, s.Code, isa.IP(t.frame)))
@@ -74,6 +79,7 @@ func (k *Core) probeOutcome(t *Thread, o uprobe.Outcome) bool {
 	case uprobe.Broken:
 		k.Force(t, signal.Kernel(int32(unix.SIGSEGV)))
 	}
+	k.run(t)
 	return true
 }
 

@@ -35,6 +35,6 @@ func (s *State) Import(t *state.ProbeThreadT) bool {
 	}
 	code, ok := isa.AnalyzeProbe(t.Code)
 	s.active, s.at, s.slot, s.saved, s.ownStep = true, t.Address, t.Slot, t.Saved, t.OwnStep
-	s.code, s.bytes = code, slices.Clone(t.Code)
+	s.code, s.bytes = &code, slices.Clone(t.Code)
 	return ok
 }

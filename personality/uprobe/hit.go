@@ -37,7 +37,7 @@ type State struct {
 	at      uint64 // of the instruction
 	saved   uint64
 	ownStep bool
-	code    isa.Probed
+	code    *isa.Probed
 	bytes   []byte
 	returns []waiting
 }
@@ -82,10 +82,6 @@ func (t *Table) Breakpoint(x *Target) Outcome {
 		return gone(x, at)
 	}
 	isa.SetIP(x.Frame, at)
-	if !p.wanted(s) {
-		p.remove(s)
-		return Done
-	}
 	slot, stepped := uint32(0), p.code.Steps()
 	if stepped {
 		// First what may fail: consumers are told once.
@@ -97,7 +93,14 @@ func (t *Table) Breakpoint(x *Target) Outcome {
 			return Done // all slots are in use by other threads: it comes here again
 		}
 	}
-	t.tell(p, x)
+	if !t.tell(p, x) {
+		// Nobody wants this space: a child has it by fork(2).
+		if stepped {
+			s.GiveSlot(slot)
+		}
+		p.remove(s)
+		return Done
+	}
 	if p.code.Emulate(x.Frame, at, store(s)) {
 		if stepped {
 			s.GiveSlot(slot)
@@ -115,9 +118,9 @@ func (t *Table) Breakpoint(x *Target) Outcome {
 		}
 	}
 	st := x.State
-	st.active, st.slot, st.at, st.code, st.bytes = true, slot, at, p.code, p.bytes
+	st.active, st.slot, st.at, st.code, st.bytes = true, slot, at, &p.code, p.bytes
 	to := s.SlotAddress(slot)
-	s.FillSlot(slot, p.code.Code[:p.code.Length])
+	s.FillSlot(slot, &p.code)
 	st.saved, st.ownStep = p.code.BeginProbeStep(x.Frame, at, to)
 	return Stepping
 }
@@ -145,22 +148,26 @@ func gone(x *Target, at uint64) Outcome {
 }
 
 // tell tells the consumers of a hit, and has the return of the function reported where one
-// wants that.
-func (t *Table) tell(p *Probe, x *Target) {
-	h := Hit{Target: x, Function: isa.IP(x.Frame)}
+// wants that. False: none wants this space.
+func (t *Table) tell(p *Probe, x *Target) (wanted bool) {
+	t.hit = Hit{Target: x, Function: isa.IP(x.Frame)}
 	returns := false
-	for _, c := range p.consumers {
-		switch {
-		case !c.Wants(x.Space):
-		case c.AtReturn():
+	for i := range p.consumers {
+		c := &p.consumers[i]
+		if !c.Wants(x.Space) {
+			continue
+		}
+		wanted = true
+		if c.atReturn {
 			returns = true
-		default:
-			c.Hit(&h)
+		} else {
+			c.Hit(&t.hit)
 		}
 	}
 	if returns {
 		t.await(p, x)
 	}
+	return wanted
 }
 
 // await sends the function that was entered to the trampoline when it returns (prepare_uretprobe).
@@ -220,15 +227,15 @@ func (t *Table) returned(x *Target) Outcome {
 }
 
 func (t *Table) tellReturn(w *waiting, x *Target) {
-	h := Hit{Target: x, Function: w.function}
-	for _, p := range t.probes {
-		if p.inode.Id != w.inode || p.offset != w.offset {
-			continue
-		}
-		for _, c := range p.consumers {
-			if c.AtReturn() && c.Wants(x.Space) {
-				c.Hit(&h)
-			}
+	i, ok := t.find(w.inode, w.offset)
+	if !ok {
+		return
+	}
+	t.hit = Hit{Target: x, Function: w.function}
+	p := t.probes[i]
+	for i := range p.consumers {
+		if c := &p.consumers[i]; c.atReturn && c.Wants(x.Space) {
+			c.Hit(&t.hit)
 		}
 	}
 }
@@ -265,7 +272,7 @@ func (t *Table) Called(x *Target) {
 // Release ends a step: the thread ends, or the step is over.
 func (t *Table) Release(x *Target) {
 	if st := x.State; st.active {
-		st.active, st.bytes = false, nil
+		st.active, st.code, st.bytes = false, nil, nil
 		if x.Space != nil && x.Space.Area != 0 {
 			x.Space.GiveSlot(st.slot)
 		}

@@ -49,7 +49,8 @@ type Probe struct {
 
 type registered struct {
 	Consumer
-	counter uint64
+	atReturn bool
+	counter  uint64
 }
 
 // Table is all probes.
@@ -57,7 +58,8 @@ type Table struct {
 	// Spaces is every address space that a thread uses, each once.
 	Spaces func() []*mm.Space
 
-	probes []*Probe // in the order of registration
+	probes []*Probe // by inode and offset
+	hit    Hit      // the one that is being told of
 }
 
 // Spec says where a consumer probes.
@@ -97,9 +99,10 @@ func (t *Table) attach(s Spec, c Consumer) *Probe {
 			return nil
 		}
 		p = &Probe{inode: s.Inode, offset: s.Offset, original: s.Code[0], code: code, bytes: s.Code}
-		t.probes = append(t.probes, p)
+		i, _ := t.find(s.Inode.Id, s.Offset)
+		t.probes = slices.Insert(t.probes, i, p)
 	}
-	p.consumers = append(p.consumers, registered{c, s.Counter})
+	p.consumers = append(p.consumers, registered{c, c.AtReturn(), s.Counter})
 	return p
 }
 
@@ -124,28 +127,56 @@ func (t *Table) Unregister(in *vfs.Inode, offset uint64, c Consumer) {
 		}
 	}
 	if len(p.consumers) == 0 {
-		t.probes = slices.DeleteFunc(t.probes, func(q *Probe) bool { return q == p })
+		i, _ := t.find(in.Id, offset)
+		t.probes = slices.Delete(t.probes, i, i+1)
 	}
 }
 
 func (t *Table) probe(in *vfs.Inode, offset uint64) *Probe {
-	for _, p := range t.probes {
-		if p.inode == in && p.offset == offset {
-			return p
-		}
+	if i, ok := t.find(in.Id, offset); ok {
+		return t.probes[i]
 	}
 	return nil
 }
 
+// find is the index of a probe, or where it would be.
+func (t *Table) find(inode, offset uint64) (int, bool) {
+	low, high := 0, len(t.probes)
+	for low < high {
+		middle := int(uint(low+high) / 2)
+		switch p := t.probes[middle]; {
+		case p.inode.Id == inode && p.offset == offset:
+			return middle, true
+		case p.inode.Id < inode || p.inode.Id == inode && p.offset < offset:
+			low = middle + 1
+		default:
+			high = middle
+		}
+	}
+	return low, false
+}
+
 // Mapped plants what belongs into [start, end) of a space: it has come to show files.
 func (t *Table) Mapped(s *mm.Space, start, end uint64) {
-	for _, p := range t.probes {
-		if p.wanted(s) {
-			p.plant(s, start, end)
+	if len(t.probes) == 0 {
+		return
+	}
+	regions := s.RegionsIn(start, end)
+	for i := range regions {
+		r := &regions[i]
+		if r.File == nil {
+			continue
 		}
-		for _, c := range p.consumers {
-			if c.counter != 0 && c.Wants(s) {
-				p.count(s, c.counter, 1, start, end)
+		low, high := max(start, r.Start), min(end, r.End)
+		for n, _ := t.find(r.File.Inode.Id, 0); n < len(t.probes) && t.probes[n].inode == r.File.Inode; n++ {
+			p := t.probes[n]
+			if p.wanted(s) {
+				p.plant(s, low, high)
+			}
+			for _, c := range p.consumers {
+				if c.counter != 0 && c.Wants(s) {
+					p.count(s, c.counter, 1, low, high)
+				}
 			}
 		}
 	}
@@ -153,9 +184,7 @@ func (t *Table) Mapped(s *mm.Space, start, end uint64) {
 
 // Adopted is told of the space that a thread has got by execve(2).
 func (t *Table) Adopted(s *mm.Space) {
-	if len(t.probes) > 0 {
-		t.Mapped(s, 0, isa.TaskSize)
-	}
+	t.Mapped(s, 0, isa.TaskSize)
 }
 
 func (p *Probe) wanted(s *mm.Space) bool {

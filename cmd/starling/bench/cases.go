@@ -45,6 +45,13 @@ var Cases = []Case{
 	{"ptrace_int3", "ptrace breakpoint stop", 200, 0, 0},
 	{"ptrace_getregs", "PTRACE_GETREGS", 200, 0, 0},
 	{"ptrace_peek", "PTRACE_PEEKDATA", 200, 0, 0},
+	{"uprobe", "uprobe, instruction stepped", 500, 2500, 0},
+	{"uprobe_push", "uprobe, instruction emulated", 500, 2500, 0},
+	{"uretprobe", "uprobe at a return, with the entry it needs", 500, 0, 0},
+	{"uprobe_bpf", "uprobe, a program counts in an array", 500, 3000, 0},
+	{"getpid_beside", "getpid while another process is probed", 1000, 450, 2},
+	{"int3_beside", "int3 while another process is probed", 500, 1600, 0},
+	{"mmap_beside", "mmap_touch while another process is probed", 500, 0, 0},
 }
 
 // Choose returns the named cases, or all.

@@ -23,6 +23,7 @@ const Seed = 1
 // linuxInit is the first program under Linux: it makes the machine as the script expects it.
 const linuxInit = `#!/bin/sh
 mount -t proc proc /proc
+mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmpfs /tmp
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
