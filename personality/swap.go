@@ -4,26 +4,23 @@ import (
 	"errors"
 	"fmt"
 
-	flatbuffers "github.com/google/flatbuffers/go"
-
 	"starling/ipc"
 	"starling/ipc/supervise"
-	"starling/ipc/wire"
 	"starling/pager/client"
 	"starling/personality/state"
 )
 
-// ErrState is wrapped by every error of Import.
+// ErrState is wrapped by every error of Import and Restore.
 var ErrState = errors.New("state cannot be taken over")
 
 // Export gives everything that survives a swap, laid out by the schemas in package
 // state. It may be called whenever Handle is not running.
-func (p *Personality) Export() []byte { return pack(p.snapshot()) }
+func (p *Personality) Export() []byte { return state.Codec.Encode(p.Snapshot()) }
 
 // HandOver is the state for another server: the threads and spaces of programs are
 // capabilities, so it gets copies of them, and the state names those. Nothing changes here.
-func (p *Personality) HandOver(to ipc.Handle) ([]byte, error) {
-	s := p.snapshot()
+func (p *Personality) HandOver(to ipc.Handle) (*state.PersonalityT, error) {
+	s := p.Snapshot()
 	for _, t := range s.Tasks.Threads {
 		if err := p.give(to, &t.Handle); err != nil {
 			return nil, fmt.Errorf("thread %d: %w", t.Tid, err)
@@ -34,7 +31,7 @@ func (p *Personality) HandOver(to ipc.Handle) ([]byte, error) {
 			return nil, fmt.Errorf("space %d: %w", m.Id, err)
 		}
 	}
-	return pack(s), nil
+	return s, nil
 }
 
 // giveGrant is how many pages the kernel gets when its memory does not last for the
@@ -57,7 +54,8 @@ func (p *Personality) give(to ipc.Handle, h *uint32) error {
 	return nil
 }
 
-func (p *Personality) snapshot() *state.PersonalityT {
+// Snapshot is the state as objects. They are good until the next event.
+func (p *Personality) Snapshot() *state.PersonalityT {
 	tasks, memory := p.k.Export()
 	return &state.PersonalityT{
 		Tasks: tasks, Memory: memory, Files: p.k.VFS.Export(), Clock: p.k.Clock.Export(), Terminals: p.ttys.Export(),
@@ -66,19 +64,19 @@ func (p *Personality) snapshot() *state.PersonalityT {
 	}
 }
 
-func pack(s *state.PersonalityT) []byte {
-	b := flatbuffers.NewBuilder(64 << 10)
-	b.Finish(s.Pack(b))
-	return b.FinishedBytes()
-}
-
 // Import takes over an exported state. The personality must be fresh. After an error
 // it is of no use.
 func (p *Personality) Import(b []byte) error {
-	if err := wire.Verify(&state.PersonalitySchema, b); err != nil {
+	s, err := state.Codec.Decode(b)
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
-	s := state.GetRootAsPersonality(b, 0).UnPack()
+	return p.Restore(s)
+}
+
+// Restore is Import for a state that consists of objects already. They belong to the
+// personality from then on.
+func (p *Personality) Restore(s *state.PersonalityT) error {
 	if s.Tasks == nil || s.Memory == nil || s.Files == nil || s.Clock == nil || s.Terminals == nil {
 		return fmt.Errorf("%w: a part is missing", ErrState)
 	}

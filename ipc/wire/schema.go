@@ -60,6 +60,9 @@ type Field struct {
 	Required bool
 	// Deprecated: read by nobody any more; its place in the table stays taken.
 	Deprecated bool
+	// Expendable: a build that has never heard of it may take over, and it is lost then
+	// (attribute "expendable").
+	Expendable bool
 }
 
 // UnionVariants says what the values of a union's type field stand for.

@@ -27,6 +27,9 @@ func Verify(s *Schema, buf []byte) error {
 		return fmt.Errorf("%w: not a %s: identifier %q", ErrMalformed, s.Name, buf[4:8])
 	}
 	v := verifier{s: s, buf: buf, size: uint64(len(buf)), offsets: uint64(len(buf)) / 4}
+	if len(buf) > smallMessage {
+		v.layouts = make([]layout, layouts)
+	}
 	at, ok := v.follow(0)
 	if !ok || !v.table(at, s.Root, MaxDepth) {
 		return fmt.Errorf("%w: %s: %s at byte %d", ErrMalformed, s.Name, v.why, v.where)
@@ -41,8 +44,36 @@ type verifier struct {
 	buf     []byte
 	size    uint64
 	offsets uint64 // how many more may be followed
+	layouts []layout
 	why     string
 	where   uint64
+}
+
+// layout remembers a table that was found good: another one of the same type with the
+// same vtable needs no look at its numbers, only at its bounds and its offsets.
+type layout struct {
+	object int
+	vtable uint64
+	at     uint64         // of the table
+	span   uint64         // bytes from there to the end of its last field
+	align  uint64         // of its fields; 0: nothing is remembered
+	refs   [maxRefs]uint8 // fields that are offsets, by their place in the schema
+	count  int
+}
+
+const (
+	layouts = 256
+	maxRefs = 40
+	// smallMessage in bytes has too few tables for it to be worth the memory.
+	smallMessage = 512
+)
+
+// layout finds where a layout is remembered, nil if nowhere.
+func (v *verifier) layout(vtable uint64, object int) *layout {
+	if v.layouts == nil {
+		return nil
+	}
+	return &v.layouts[(vtable>>1+uint64(object)*61)%layouts]
 }
 
 func (v *verifier) fail(at uint64, why string) bool {
@@ -86,6 +117,17 @@ func (v *verifier) table(at uint64, object, depth int) bool {
 		return v.fail(at, "table outside or not aligned")
 	}
 	vtable := uint64(int64(at) - int64(int32(v.u32(at))))
+	fields := v.s.Objects[object].Fields
+	l := v.layout(vtable, object)
+	if l != nil && l.align != 0 && l.vtable == vtable && l.object == object && (at-l.at)%l.align == 0 && l.span <= v.size-at {
+		t := tableAt{at: at, vtable: vtable, slots: (v.u16(vtable) - 4) / 2}
+		for _, i := range l.refs[:l.count] {
+			if !v.field(&t, &fields[i], depth) {
+				return false
+			}
+		}
+		return true
+	}
 	if !v.inside(vtable, 4, 2) {
 		return v.fail(at, "vtable outside or not aligned")
 	}
@@ -97,13 +139,38 @@ func (v *verifier) table(at uint64, object, depth int) bool {
 	// lets tables of different sizes share a vtable when the offsets of their fields
 	// are equal. Each field is checked against the buffer instead.
 	t := tableAt{at: at, vtable: vtable, slots: (vsize - 4) / 2}
-	fields := v.s.Objects[object].Fields
 	for i := range fields {
 		if !v.field(&t, &fields[i], depth) {
 			return false
 		}
 	}
+	if l != nil {
+		v.remember(l, &t, object)
+	}
 	return true
+}
+
+// remember notes the layout of a table that is good.
+func (v *verifier) remember(l *layout, t *tableAt, object int) {
+	*l = layout{object: object, vtable: t.vtable, at: t.at, span: 4, align: 4}
+	for i := range v.s.Objects[object].Fields {
+		f := &v.s.Objects[object].Fields[i]
+		size, align := v.extent(f)
+		p, _ := v.position(t, uint64(f.ID), size, align)
+		if p == 0 {
+			continue
+		}
+		l.span = max(l.span, p-t.at+size)
+		l.align = max(l.align, align)
+		if f.Base == Vector || f.Base == String || f.Base == Union || f.Base == Object && !v.s.Objects[f.Index].Struct {
+			if l.count == maxRefs || i > 255 {
+				l.align = 0
+				return
+			}
+			l.refs[l.count] = uint8(i)
+			l.count++
+		}
+	}
 }
 
 // tableAt is a table whose header was checked.
@@ -126,13 +193,18 @@ func (v *verifier) position(t *tableAt, id uint64, size, align uint64) (uint64, 
 	return t.at + o, true
 }
 
-func (v *verifier) field(t *tableAt, f *Field, depth int) bool {
-	size, align := uint64(sizes[f.Base]), uint64(sizes[f.Base])
-	inline := f.Base == Object && v.s.Objects[f.Index].Struct
-	if inline {
+// extent is the size of a field in its table, and its alignment.
+func (v *verifier) extent(f *Field) (size, align uint64) {
+	if f.Base == Object && v.s.Objects[f.Index].Struct {
 		o := &v.s.Objects[f.Index]
-		size, align = uint64(o.Size), uint64(o.Align)
+		return uint64(o.Size), uint64(o.Align)
 	}
+	return uint64(sizes[f.Base]), uint64(sizes[f.Base])
+}
+
+func (v *verifier) field(t *tableAt, f *Field, depth int) bool {
+	inline := f.Base == Object && v.s.Objects[f.Index].Struct
+	size, align := v.extent(f)
 	at, ok := v.position(t, uint64(f.ID), size, align)
 	if !ok {
 		v.why = "field " + f.Name + " outside or not aligned"

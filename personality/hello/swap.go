@@ -4,26 +4,21 @@ import (
 	"errors"
 	"fmt"
 
-	flatbuffers "github.com/google/flatbuffers/go"
-
 	"starling/ipc"
 	"starling/ipc/wire"
 )
 
-// errState is wrapped by every error of Import.
+// errState is wrapped by every error of Restore.
 var errState = errors.New("state cannot be taken over")
 
-// Export is everything that survives a swap.
-func (p *Personality) Export() []byte { return pack(&p.StateT) }
+// Codec turns the state into bytes and back.
+var Codec = wire.NewCodec[StateT](&StateSchema)
 
-func pack(s *StateT) []byte {
-	b := flatbuffers.NewBuilder(1 << 10)
-	b.Finish(s.Pack(b))
-	return b.FinishedBytes()
-}
+// Snapshot is everything that survives a swap.
+func (p *Personality) Snapshot() *StateT { return &p.StateT }
 
 // HandOver is the state for another server, with the capabilities that it names.
-func (p *Personality) HandOver(to ipc.Handle) ([]byte, error) {
+func (p *Personality) HandOver(to ipc.Handle) (*StateT, error) {
 	s := p.StateT
 	s.Programs = nil
 	for _, g := range p.Programs {
@@ -40,20 +35,14 @@ func (p *Personality) HandOver(to ipc.Handle) ([]byte, error) {
 		}
 		s.Programs = append(s.Programs, &copied)
 	}
-	return pack(&s), nil
+	return &s, nil
 }
 
-// Import takes over an exported state. After an error the personality is of no use.
-func (p *Personality) Import(b []byte) error {
-	if err := wire.Verify(&StateSchema, b); err != nil {
-		return fmt.Errorf("%w: %w", errState, err)
+// Restore takes over a state. After an error the personality is of no use.
+func (p *Personality) Restore(s *StateT) error {
+	if len(s.Programs) > p.cfg.FrameSlots {
+		return fmt.Errorf("%w: %d programs", errState, len(s.Programs))
 	}
-	p.StateT = *GetRootAsState(b, 0).UnPack()
-	if len(p.Programs) > p.cfg.FrameSlots {
-		return fmt.Errorf("%w: %d programs", errState, len(p.Programs))
-	}
-	if len(p.Input) == 0 {
-		p.Input = nil
-	}
+	p.StateT = *s
 	return nil
 }

@@ -10,6 +10,7 @@ package instance
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"starling/ipc"
@@ -18,23 +19,23 @@ import (
 	"starling/pager/client"
 )
 
-// Personality is what an instance runs.
-type Personality interface {
+// Personality is what an instance runs. Its whole state is an S.
+type Personality[S any] interface {
 	// Start begins from nothing.
 	Start() error
 	// Handle is one event, to its end.
 	Handle(ev *ipc.Event)
 	// HandOver is the state for the server whose thread is to, with the capabilities
 	// that the state names copied into that server's table. It changes nothing here.
-	HandOver(to ipc.Handle) ([]byte, error)
-	// Import takes a state over. After an error the personality is of no use.
-	Import(b []byte) error
-	// Export is the state as it is.
-	Export() []byte
+	HandOver(to ipc.Handle) (*S, error)
+	// Restore takes a state over. After an error the personality is of no use.
+	Restore(s *S) error
+	// Snapshot is the state as it is.
+	Snapshot() *S
 }
 
 // Config is what an instance is given.
-type Config struct {
+type Config[S any] struct {
 	Transport ipc.Transport
 	// Endpoint is the one that goes from instance to instance, Own its own.
 	Endpoint, Own ipc.Handle
@@ -43,8 +44,8 @@ type Config struct {
 	Pager *client.Client
 	// Page is shared with root.
 	Page supervise.Page
-	// Schema describes the state.
-	Schema *wire.Schema
+	// Codec turns the state into bytes and back.
+	Codec *wire.Codec[S]
 	// Collect is called between two messages now and then: the time for the garbage
 	// collector, which may not choose its own. It may be nil.
 	Collect func()
@@ -54,8 +55,8 @@ type Config struct {
 const collectEvery = 256
 
 // Configure finds what root granted in the info page.
-func Configure(t ipc.Transport, info *ipc.ServerInfo, pager *client.Client, s *wire.Schema) (Config, error) {
-	c := Config{Transport: t, Pager: pager, Schema: s}
+func Configure[S any](t ipc.Transport, info *ipc.ServerInfo, pager *client.Client, codec *wire.Codec[S]) (Config[S], error) {
+	c := Config[S]{Transport: t, Pager: pager, Codec: codec}
 	for _, g := range []struct {
 		name string
 		to   *ipc.Handle
@@ -71,20 +72,20 @@ func Configure(t ipc.Transport, info *ipc.ServerInfo, pager *client.Client, s *w
 }
 
 // Instance is one instance.
-type Instance struct {
-	Config
-	p     Personality
+type Instance[S any] struct {
+	Config[S]
+	p     Personality[S]
 	done  uint32 // number of the last order carried out
 	state object // of an unfinished swap
 	count int    // messages since the last Collect
 }
 
 // Run is the whole life of an instance. It returns only with an error.
-func Run(c Config, p Personality) error {
-	in := &Instance{Config: c, p: p}
+func Run[S any](c Config[S], p Personality[S]) error {
+	in := &Instance[S]{Config: c, p: p}
 	o := c.Page.Order()
 	in.done = o.Number
-	c.Page.PutFields(c.Schema.Known())
+	c.Page.PutFields(c.Codec.Known())
 	if o.Command == supervise.CommandWarm {
 		if err := in.takeOver(o); err != nil {
 			return err
@@ -102,7 +103,7 @@ func Run(c Config, p Personality) error {
 
 // serve handles one event after the other. An error of Wait is that of the reply
 // before it, whose thread is gone, unless it does not go away.
-func (in *Instance) serve() error {
+func (in *Instance[S]) serve() error {
 	var ev ipc.Event
 	failed := false
 	for {
@@ -130,7 +131,7 @@ func (in *Instance) serve() error {
 	}
 }
 
-func (in *Instance) collect() {
+func (in *Instance[S]) collect() {
 	in.count = 0
 	if in.Collect != nil {
 		in.Collect()
@@ -139,7 +140,7 @@ func (in *Instance) collect() {
 
 // handOver is the old instance's part: from here on it takes no events, until
 // root says that nobody takes over. Being destroyed is the usual end.
-func (in *Instance) handOver() error {
+func (in *Instance[S]) handOver() error {
 	o := in.Page.Order()
 	switch {
 	case o.Number == in.done:
@@ -166,23 +167,37 @@ func (in *Instance) handOver() error {
 	}
 }
 
-// exported makes the state and puts it where the other instance can read it.
-func (in *Instance) exported(o supervise.Order) supervise.Outcome {
-	b, err := in.p.HandOver(o.Peer)
-	if err == nil {
-		in.state, err = store(in.Pager, b)
-	}
+// exported makes the state and puts it where the other instance can read it. What the
+// other would lose is refused here, where nothing is lost yet.
+func (in *Instance[S]) exported(o supervise.Order) supervise.Outcome {
+	s, err := in.p.HandOver(o.Peer)
 	if err != nil {
 		return supervise.Outcome{Stage: supervise.StageRefused, Text: err.Error()}
 	}
+	sum := in.Codec.Sum(s, in.Page.Fields())
+	if len(sum.Lost) > 0 {
+		return supervise.Outcome{Stage: supervise.StageRefused, Text: lossText(sum.Lost)}
+	}
+	if in.state, err = store(in.Pager, in.Codec.Encode(s)); err != nil {
+		return supervise.Outcome{Stage: supervise.StageRefused, Text: err.Error()}
+	}
 	return supervise.Outcome{
-		Stage: supervise.StageHandedOver, Object: uint32(in.state.id), Size: in.state.size,
-		Records: wire.Records(in.Schema, b), Digest: wire.Digest(in.Schema, b, in.Page.Fields()),
+		Stage: supervise.StageHandedOver, Object: uint32(in.state.id), Size: in.state.size, Records: sum.Records, Digest: sum.Digest,
 	}
 }
 
+// lossText says what a build would lose that has never heard of some fields.
+func lossText(fields []string) string {
+	const named = 8
+	text := "the other build has never heard of what it would lose: " + strings.Join(fields[:min(len(fields), named)], ", ")
+	if more := len(fields) - named; more > 0 {
+		text += fmt.Sprintf(" and %d more fields", more)
+	}
+	return text
+}
+
 // takeOver is the new instance's part, until it is the one that takes the events.
-func (in *Instance) takeOver(o supervise.Order) error {
+func (in *Instance[S]) takeOver(o supervise.Order) error {
 	if err := in.say(o, supervise.Outcome{Stage: supervise.StageWarm}); err != nil {
 		return err
 	}
@@ -208,24 +223,34 @@ func (in *Instance) takeOver(o supervise.Order) error {
 }
 
 // imported takes the state over and exports it again.
-func (in *Instance) imported(o supervise.Order) supervise.Outcome {
+func (in *Instance[S]) imported(o supervise.Order) supervise.Outcome {
 	in.state = object{client.Object(o.Object), o.Size}
-	b, err := in.state.read(in.Pager)
-	if err == nil {
-		err = in.p.Import(b)
-	}
+	s, err := in.restored(o)
 	if err != nil {
 		return supervise.Outcome{Stage: supervise.StageRefused, Text: err.Error()}
 	}
-	b = in.p.Export()
-	return supervise.Outcome{
-		Stage: supervise.StageTakenOver, Size: uint64(len(b)),
-		Records: wire.Records(in.Schema, b), Digest: wire.Digest(in.Schema, b, in.Page.Fields()),
+	sum := in.Codec.Sum(s, in.Page.Fields())
+	return supervise.Outcome{Stage: supervise.StageTakenOver, Size: o.Size, Records: sum.Records, Digest: sum.Digest}
+}
+
+// restored takes the state over and takes it down again.
+func (in *Instance[S]) restored(o supervise.Order) (*S, error) {
+	b, err := ReadState(in.Pager, o)
+	if err != nil {
+		return nil, err
 	}
+	s, err := in.Codec.Decode(b)
+	if err == nil {
+		err = in.p.Restore(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return in.p.Snapshot(), nil
 }
 
 // order waits for the next order.
-func (in *Instance) order() (supervise.Order, error) {
+func (in *Instance[S]) order() (supervise.Order, error) {
 	var ev ipc.Event
 	for failures := 0; ; {
 		if err := in.Transport.Wait(in.Own, &ev); err != nil {
@@ -242,22 +267,22 @@ func (in *Instance) order() (supervise.Order, error) {
 }
 
 // active ends a swap on the side of the instance that goes on.
-func (in *Instance) active(o supervise.Order) error {
+func (in *Instance[S]) active(o supervise.Order) error {
 	in.state.destroy(in.Pager)
 	if o.Peer != 0 {
 		// What it names went with the other instance; the slot is ours.
 		_ = in.Transport.CapDelete(o.Peer)
 	}
-	in.Page.PutFields(in.Schema.Known())
+	in.Page.PutFields(in.Codec.Known())
 	return in.say(o, supervise.Outcome{Stage: supervise.StageActive})
 }
 
-func (in *Instance) refuse(o supervise.Order) error {
+func (in *Instance[S]) refuse(o supervise.Order) error {
 	return in.say(o, supervise.Outcome{Stage: supervise.StageRefused, Text: fmt.Sprintf("order %d is out of turn", o.Command)})
 }
 
 // say tells root what came of an order.
-func (in *Instance) say(o supervise.Order, out supervise.Outcome) error {
+func (in *Instance[S]) say(o supervise.Order, out supervise.Outcome) error {
 	in.done, out.Answers = o.Number, o.Number
 	in.Page.PutOutcome(out)
 	return in.Transport.Notify(in.Root, supervise.Staged)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"starling/ipc"
+	"starling/ipc/supervise"
 	"starling/pager/client"
 )
 
@@ -44,8 +45,9 @@ func store(p *client.Client, b []byte) (object, error) {
 	return o, nil
 }
 
-// read copies the state out of the object.
-func (o *object) read(p *client.Client) ([]byte, error) {
+// ReadState copies the state out of the object that an order to take over names.
+func ReadState(p *client.Client, order supervise.Order) ([]byte, error) {
+	o := object{client.Object(order.Object), order.Size}
 	if o.size == 0 || o.size > maxState {
 		return nil, fmt.Errorf("a state of %d bytes", o.size)
 	}

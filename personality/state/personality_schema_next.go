@@ -581,7 +581,7 @@ var PersonalitySchema = wire.Schema{
 			{Name: "last_run", ID: 23, Base: wire.Int32, Deprecated: true},
 			{Name: "core_pattern", ID: 24, Base: wire.String},
 			{Name: "core_uses_pid", ID: 25, Base: wire.Int32},
-			{Name: "most_threads", ID: 26, Base: wire.Uint32},
+			{Name: "most_threads", ID: 26, Base: wire.Uint32, Expendable: true},
 		}},
 		{Name: "state.Terminals", Fields: []wire.Field{
 			{Name: "ttys", ID: 0, Base: wire.Vector, Element: wire.Object, Index: 47},

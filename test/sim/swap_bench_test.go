@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	kernel "starling/ipc/sim"
-	"starling/ipc/wire"
+	"starling/personality"
 	"starling/personality/state"
 )
 
@@ -25,24 +25,31 @@ func BenchmarkSwap(b *testing.B) {
 	})
 	m.Start("/bin/init")
 	m.Until("all children wait", func() bool { return children == 19 })
-	schema := &state.PersonalitySchema
+	p := m.Server.(*personality.Personality)
+	c := state.Codec
 	b.Run("export", func(b *testing.B) {
 		for range b.N {
-			s := m.Server.Export()
-			wire.Digest(schema, s, schema.Known())
+			s := p.Snapshot()
+			c.Sum(s, c.Known())
+			c.Encode(s)
 		}
 	})
-	s := m.Server.Export()
+	state := p.Export()
 	b.Run("import", func(b *testing.B) {
 		for range b.N {
 			fresh, err := m.options.Personality(&m.parts, true)
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := fresh.Import(s); err != nil {
+			s, err := c.Decode(state)
+			if err != nil {
 				b.Fatal(err)
 			}
+			if err := fresh.(*personality.Personality).Restore(s); err != nil {
+				b.Fatal(err)
+			}
+			c.Sum(fresh.(*personality.Personality).Snapshot(), c.Known())
 		}
 	})
-	b.SetBytes(int64(len(s)))
+	b.SetBytes(int64(len(state)))
 }

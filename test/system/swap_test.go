@@ -99,11 +99,15 @@ func TestSwapsThatFail(t *testing.T) {
 		{"die-at-start", "start", "the new instance died"},
 		{"hang-at-start", "start", "did not answer within"},
 		{"claim-too-much", "start", "is in stage"},
+		{"ignore", "start", "does not say what it knows"},
+		{"forget", "hand-over", "would lose"},
 		{"refuse", "take-over", "refused: as it was asked to"},
 		{"die-at-import", "take-over", "the new instance died"},
 		{"hang-at-import", "take-over", "did not answer within"},
 		{"spin-at-import", "take-over", "did not answer within"},
 		{"lie", "compare", "exports another state than it was given"},
+		{"lose", "compare", "exports another state than it was given"},
+		{"alter", "compare", "exports another state than it was given"},
 		{"die-at-commit", "commit", "the new instance died"},
 		{"hang-at-commit", "commit", "did not answer within"},
 	}
@@ -133,7 +137,7 @@ func TestSwapsThatFail(t *testing.T) {
 		}
 		works(f.fault)
 	}
-	if r := s.swap("linux", "--with", "another"); r.Step != "take-over" || !strings.Contains(r.Error, "refused") {
+	if r := s.swap("linux", "--with", "another"); r.Step != "hand-over" || !strings.Contains(r.Error, "would lose") {
 		t.Errorf("a personality of another kind: %+v", r)
 	}
 	works("another")

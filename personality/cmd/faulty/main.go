@@ -16,6 +16,10 @@ import (
 	"starling/ipc/machine"
 	"starling/ipc/supervise"
 	"starling/ipc/wire"
+	"starling/pager/client"
+	"starling/pager/table"
+	"starling/personality/instance"
+	"starling/personality/state"
 )
 
 // Faults: what it does instead of what it is told.
@@ -23,16 +27,21 @@ const (
 	dieAtStart    = "die-at-start"
 	hangAtStart   = "hang-at-start"
 	claimTooMuch  = "claim-too-much" // says at once that it takes the events
+	forget        = "forget"         // knows next to no field of the state
+	ignore        = "ignore"         // does not say what it knows
 	refuse        = "refuse"
 	dieAtImport   = "die-at-import"
 	hangAtImport  = "hang-at-import"
-	lie           = "lie" // says that it has taken over what it has not looked at
+	lie           = "lie"   // says that it has taken over what it has not looked at
+	lose          = "lose"  // loses one record of those that it was given
+	alter         = "alter" // changes one number
 	dieAtCommit   = "die-at-commit"
 	hangAtCommit  = "hang-at-commit"
 	workInsteadOf = "spin-at-import" // takes the processor and never answers
 )
 
-var faults = []string{dieAtStart, hangAtStart, claimTooMuch, refuse, dieAtImport, hangAtImport, workInsteadOf, lie, dieAtCommit, hangAtCommit}
+var faults = []string{dieAtStart, hangAtStart, claimTooMuch, forget, ignore, refuse, dieAtImport, hangAtImport, workInsteadOf,
+	lie, lose, alter, dieAtCommit, hangAtCommit}
 
 func main() {
 	err := run()
@@ -54,20 +63,25 @@ func run() error {
 	fault := os.Args[i]
 	own, ok := info.Grant(supervise.InstanceWire)
 	root, has := info.Grant(supervise.Wire)
-	if !ok || !has {
+	memory, linked := info.Grant("pager")
+	if !ok || !has || !linked {
 		return errors.New("it can only be the successor of a server that can be swapped")
 	}
-	page := supervise.Page(unsafe.Slice((*byte)(unsafe.Add(nil, uintptr(ipc.InstanceAddress))), ipc.PageSize))
-	// It knows one table that nobody has. The digest over what both know is then that of
-	// nothing, with which it comes as far as the commit.
-	nothing := wire.Schema{Objects: []wire.ObjectType{{Name: "nothing"}}}
-	digest := wire.Digest(&nothing, make([]byte, 8), nil)
-	if fault == lie {
-		digest++
+	pager, err := client.New(t, memory.Handle, table.NewWindow(unsafe.Add(nil, uintptr(ipc.WindowAddress)), 0, windowSize))
+	if err != nil {
+		return err
 	}
-	page.PutFields(nothing.Known())
+	page := supervise.Page(unsafe.Slice((*byte)(unsafe.Add(nil, uintptr(ipc.InstanceAddress))), ipc.PageSize))
+	page.PutFields(knowledge(fault))
 	say := func(s supervise.Stage, text string) error {
-		page.PutOutcome(supervise.Outcome{Stage: s, Answers: page.Order().Number, Digest: digest, Text: text})
+		o := page.Order()
+		out := supervise.Outcome{Stage: s, Answers: o.Number, Text: text}
+		if s == supervise.StageTakenOver {
+			if out.Digest, err = digest(pager, o, page.Fields(), fault); err != nil {
+				return err
+			}
+		}
+		page.PutOutcome(out)
 		return t.Notify(root.Handle, supervise.Staged)
 	}
 	wait := func() error {
@@ -105,4 +119,43 @@ func run() error {
 		}
 	}
 	return errAsked
+}
+
+// windowSize is the room for the window, far more than there is memory.
+const windowSize = 1 << 40
+
+// knowledge is what it says that it knows of the state.
+func knowledge(fault string) []byte {
+	switch fault {
+	case ignore:
+		return nil
+	case forget:
+		s := wire.Schema{Objects: []wire.ObjectType{{Name: "nothing"}}}
+		return s.Known()
+	}
+	return state.Codec.Known()
+}
+
+// digest is what it says that it has taken over: with most faults what it was given, so
+// that it comes as far as the commit.
+func digest(pager *client.Client, o supervise.Order, old []byte, fault string) (uint64, error) {
+	b, err := instance.ReadState(pager, o)
+	if err != nil {
+		return 0, err
+	}
+	s, err := state.Codec.Decode(b)
+	if err != nil {
+		return 0, err
+	}
+	switch fault {
+	case lose:
+		s.Files.Dentries = s.Files.Dentries[:len(s.Files.Dentries)-1]
+	case alter:
+		s.Tasks.Threads[0].Mask ^= 1
+	}
+	sum := state.Codec.Sum(s, old).Digest
+	if fault == lie {
+		sum++
+	}
+	return sum, nil
 }

@@ -43,7 +43,7 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("pager: %w", err)
 	}
-	one, err := instance.Configure(t, info, pager, &hello.StateSchema)
+	one, err := instance.Configure(t, info, pager, hello.Codec)
 	if err != nil {
 		return err
 	}

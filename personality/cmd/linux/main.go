@@ -50,7 +50,7 @@ func main() {
 	if p, err = personality.New(cfg, t, pager); err != nil {
 		fail(fmt.Errorf("linux: %w", err))
 	}
-	one, err := instance.Configure(t, info, pager, &state.PersonalitySchema)
+	one, err := instance.Configure(t, info, pager, state.Codec)
 	if err != nil {
 		fail(fmt.Errorf("linux: %w", err))
 	}

@@ -17,7 +17,8 @@ const (
 	schemaObjects, schemaEnums, schemaIdent, schemaRoot                   = 0, 1, 2, 4
 	objectName, objectFields, objectIsStruct, objectAlign, objectByteSize = 0, 1, 2, 3, 4
 	fieldName, fieldType, fieldID, fieldOffset                            = 0, 1, 2, 3
-	fieldDeprecated, fieldRequired                                        = 6, 7
+	fieldDeprecated, fieldRequired, fieldAttributes                       = 6, 7, 9
+	attributeKey                                                          = 0
 	typeBase, typeElement, typeIndex                                      = 0, 1, 2
 	enumName, enumValues, enumIsUnion                                     = 0, 1, 2
 	enumValName, enumValValue, enumValUnionType                           = 0, 1, 3
@@ -146,6 +147,9 @@ func (n node) number0(ok bool) int64 {
 func field(f node) (wire.Field, error) {
 	w := wire.Field{Name: f.text(fieldName), ID: uint16(f.number(fieldID, 2, 0)), Required: f.number(fieldRequired, 1, 0) != 0,
 		Deprecated: f.number(fieldDeprecated, 1, 0) != 0}
+	for _, a := range f.list(fieldAttributes) {
+		w.Expendable = w.Expendable || a.text(attributeKey) == "expendable"
+	}
 	t, _ := f.table(fieldType)
 	w.Base, w.Element = wire.Base(t.number(typeBase, 1, 0)), wire.Base(t.number(typeElement, 1, 0))
 	kind := w.Base

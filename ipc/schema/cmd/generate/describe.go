@@ -48,6 +48,9 @@ func (j *job) description(root, name string, files Files) error {
 			if f.Deprecated {
 				fmt.Fprintf(&w, ", Deprecated: true")
 			}
+			if f.Expendable {
+				fmt.Fprintf(&w, ", Expendable: true")
+			}
 			fmt.Fprintf(&w, "},\n")
 		}
 		fmt.Fprintf(&w, "}},\n")

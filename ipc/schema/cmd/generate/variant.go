@@ -20,7 +20,7 @@ const (
 	nextFile      = "task.fbs"
 	nextTable     = "Tasks"
 	nextDropped   = "last_run"
-	nextAdded     = "most_threads: uint (id: %d);"
+	nextAdded     = "most_threads: uint (id: %d, expendable);"
 	nextPackage   = "personality"
 	nextExtension = "_next.go"
 )
