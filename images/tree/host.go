@@ -1,7 +1,9 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -45,6 +47,7 @@ type hostAdder struct {
 	t      *Tree
 	links  map[[2]uint64]string // device and inode -> first path
 	owners bool                 // only root's view of owners means anything in the guest
+	stored int64                // bytes of the files so far
 }
 
 func (a *hostAdder) add(name, guest string) error {
@@ -68,7 +71,7 @@ func (a *hostAdder) add(name, guest string) error {
 	var err error
 	switch kind {
 	case rootfs.TypeFile:
-		n.Data, err = os.ReadFile(name)
+		n.Data, n.Size, err = a.read(name, st.Size)
 	case rootfs.TypeLink:
 		n.Target, err = os.Readlink(name)
 	case rootfs.TypeChar, rootfs.TypeBlock:
@@ -80,6 +83,60 @@ func (a *hostAdder) add(name, guest string) error {
 		return err
 	}
 	return a.t.Put(n)
+}
+
+// maxStored bounds the bytes of files in a tree: more than a machine can have is not worth reading.
+const maxStored = 3 << 30
+
+// read returns the bytes of a file up to where its last hole begins, and its size, which may be much larger.
+func (a *hostAdder) read(name string, size int64) ([]byte, uint64, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	end, err := lastData(f, size)
+	if err != nil {
+		return nil, 0, &fs.PathError{Op: "lseek", Path: name, Err: err}
+	}
+	if a.stored += end; a.stored > maxStored {
+		return nil, 0, fmt.Errorf("%s: with its %d MiB the files are larger than %d MiB, more than fits into a machine",
+			name, end>>20, maxStored>>20)
+	}
+	if size == 0 {
+		data, err := io.ReadAll(f) // those of /proc do not say their size
+		return data, uint64(len(data)), err
+	}
+	data := make([]byte, end)
+	n, err := f.ReadAt(data, 0)
+	if errors.Is(err, io.EOF) {
+		return data[:n], uint64(n), nil // shorter than it said
+	}
+	return data, uint64(size), err
+}
+
+// lastData is where the last data of a file ends: what follows is a hole.
+func lastData(f *os.File, size int64) (end int64, err error) {
+	for at := int64(0); at < size; {
+		if at, err = unix.Seek(int(f.Fd()), at, unix.SEEK_DATA); err == unix.ENXIO {
+			return end, nil // nothing but a hole from here on
+		} else if err != nil {
+			return size, ignoreInvalid(err)
+		}
+		if end, err = unix.Seek(int(f.Fd()), at, unix.SEEK_HOLE); err != nil {
+			return size, ignoreInvalid(err)
+		}
+		at = end
+	}
+	return min(end, size), nil
+}
+
+// ignoreInvalid is for file systems that do not know holes (lseek(2): EINVAL).
+func ignoreInvalid(err error) error {
+	if err == unix.EINVAL {
+		return nil
+	}
+	return err
 }
 
 // ParseAdd splits the HOST:GUEST of an option. The guest path must be absolute;

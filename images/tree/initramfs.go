@@ -26,6 +26,9 @@ func (t *Tree) CPIO() ([]byte, error) {
 		if n.HardLink != "" {
 			return nil, fmt.Errorf("/%s: hard links do not go into an initial file system", p)
 		}
+		if n.Size > uint64(len(n.Data)) {
+			return nil, fmt.Errorf("/%s: sparse files do not go into an initial file system", p)
+		}
 		body := n.Data
 		switch n.Mode & rootfs.TypeMask {
 		case rootfs.TypeLink:

@@ -151,6 +151,34 @@ func TestAddHost(t *testing.T) {
 	}
 }
 
+// A file of the host may be larger than every memory there is: what is not in it is not read.
+func TestAddHostSparse(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "sparse")
+	if err := os.WriteFile(name, []byte("data"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(name, 1<<42); err != nil {
+		t.Fatal(err)
+	}
+	tree := New()
+	if err := tree.AddHost(name, "/sparse"); err != nil {
+		t.Fatal(err)
+	}
+	im := image(t, tree)
+	i, _ := im.Find("sparse")
+	if e := im.Entry(i); e.Size() != 1<<42 || e.Stored() > 1<<20 || e.Stored() < 4 {
+		t.Errorf("size %d, stored %d", e.Size(), e.Stored())
+	}
+	if !strings.HasPrefix(contents(t, im, "sparse"), "data") {
+		t.Error("the contents are lost")
+	}
+
+	a := hostAdder{t: tree, stored: maxStored}
+	if _, _, err := a.read(name, 1<<42); err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("more than fits into a machine: %v", err)
+	}
+}
+
 func TestCPIO(t *testing.T) {
 	var b bytes.Buffer
 	w := cpio.NewWriter(&b)

@@ -96,40 +96,48 @@ func (rcv *Entry) MutateSize(n uint64) bool {
 	return rcv._tab.MutateUint64(rcv._tab.Pos+flatbuffers.UOffsetT(40), n)
 }
 
-func (rcv *Entry) Offset() uint64 {
+func (rcv *Entry) Stored() uint64 {
 	return rcv._tab.GetUint64(rcv._tab.Pos + flatbuffers.UOffsetT(48))
 }
-func (rcv *Entry) MutateOffset(n uint64) bool {
+func (rcv *Entry) MutateStored(n uint64) bool {
 	return rcv._tab.MutateUint64(rcv._tab.Pos+flatbuffers.UOffsetT(48), n)
 }
 
+func (rcv *Entry) Offset() uint64 {
+	return rcv._tab.GetUint64(rcv._tab.Pos + flatbuffers.UOffsetT(56))
+}
+func (rcv *Entry) MutateOffset(n uint64) bool {
+	return rcv._tab.MutateUint64(rcv._tab.Pos+flatbuffers.UOffsetT(56), n)
+}
+
 func (rcv *Entry) Mtime() int64 {
-	return rcv._tab.GetInt64(rcv._tab.Pos + flatbuffers.UOffsetT(56))
+	return rcv._tab.GetInt64(rcv._tab.Pos + flatbuffers.UOffsetT(64))
 }
 func (rcv *Entry) MutateMtime(n int64) bool {
-	return rcv._tab.MutateInt64(rcv._tab.Pos+flatbuffers.UOffsetT(56), n)
+	return rcv._tab.MutateInt64(rcv._tab.Pos+flatbuffers.UOffsetT(64), n)
 }
 
 func (rcv *Entry) MtimeNanoseconds() uint32 {
-	return rcv._tab.GetUint32(rcv._tab.Pos + flatbuffers.UOffsetT(64))
+	return rcv._tab.GetUint32(rcv._tab.Pos + flatbuffers.UOffsetT(72))
 }
 func (rcv *Entry) MutateMtimeNanoseconds(n uint32) bool {
-	return rcv._tab.MutateUint32(rcv._tab.Pos+flatbuffers.UOffsetT(64), n)
+	return rcv._tab.MutateUint32(rcv._tab.Pos+flatbuffers.UOffsetT(72), n)
 }
 
 func (rcv *Entry) Reserved() uint32 {
-	return rcv._tab.GetUint32(rcv._tab.Pos + flatbuffers.UOffsetT(68))
+	return rcv._tab.GetUint32(rcv._tab.Pos + flatbuffers.UOffsetT(76))
 }
 func (rcv *Entry) MutateReserved(n uint32) bool {
-	return rcv._tab.MutateUint32(rcv._tab.Pos+flatbuffers.UOffsetT(68), n)
+	return rcv._tab.MutateUint32(rcv._tab.Pos+flatbuffers.UOffsetT(76), n)
 }
 
-func CreateEntry(builder *flatbuffers.Builder, path uint32, pathLength uint32, target uint32, targetLength uint32, mode uint32, uid uint32, gid uint32, device uint32, inode uint32, links uint32, size uint64, offset uint64, mtime int64, mtimeNanoseconds uint32, reserved uint32) flatbuffers.UOffsetT {
-	builder.Prep(8, 72)
+func CreateEntry(builder *flatbuffers.Builder, path uint32, pathLength uint32, target uint32, targetLength uint32, mode uint32, uid uint32, gid uint32, device uint32, inode uint32, links uint32, size uint64, stored uint64, offset uint64, mtime int64, mtimeNanoseconds uint32, reserved uint32) flatbuffers.UOffsetT {
+	builder.Prep(8, 80)
 	builder.PrependUint32(reserved)
 	builder.PrependUint32(mtimeNanoseconds)
 	builder.PrependInt64(mtime)
 	builder.PrependUint64(offset)
+	builder.PrependUint64(stored)
 	builder.PrependUint64(size)
 	builder.PrependUint32(links)
 	builder.PrependUint32(inode)

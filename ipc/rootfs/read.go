@@ -19,10 +19,10 @@ const FileName = "rootfs.img"
 
 const (
 	magic   uint64 = 0x534654524c525453 // "STRLRTFS" in memory order
-	version uint32 = 1
+	version uint32 = 2
 
 	headerSize = 40
-	entrySize  = 72
+	entrySize  = 80
 	pageSize   = 4096
 
 	// MaxEntries bounds an image.
@@ -124,11 +124,11 @@ func (im *Image) Target(i int) []byte {
 	return im.names[e.Target() : e.Target()+e.TargetLength() : e.Target()+e.TargetLength()]
 }
 
-// Contents are the bytes of entry i, a regular file. They begin on a page
+// Contents are the stored bytes of entry i, a regular file. They begin on a page
 // boundary of the image. For a further hard link see the entry Inode() names.
 func (im *Image) Contents(i int) []byte {
 	e := im.Entry(i)
-	return im.data[e.Offset() : e.Offset()+e.Size() : e.Offset()+e.Size()]
+	return im.data[e.Offset() : e.Offset()+e.Stored() : e.Offset()+e.Stored()]
 }
 
 // Find returns the index of a path as Path gives it.
@@ -172,11 +172,14 @@ func (im *Image) check(i int, dataOffset uint64) error {
 	switch e.Mode() & TypeMask {
 	case TypeFile:
 		size := uint64(len(im.data))
-		if e.Offset()%pageSize != 0 || e.Offset() < dataOffset || e.Offset() > size || e.Size() > size-e.Offset() {
+		if e.Offset()%pageSize != 0 || e.Offset() < dataOffset || e.Offset() > size || e.Stored() > size-e.Offset() {
 			return errors.New("contents outside of the image")
 		}
+		if e.Stored() > e.Size() || e.Size() > math.MaxInt64 {
+			return errors.New("size of a regular file out of range")
+		}
 	case TypeDir, TypeLink, TypeChar, TypeBlock, TypeFIFO, TypeSocket:
-		if e.Size() != 0 {
+		if e.Size() != 0 || e.Stored() != 0 {
 			return errors.New("contents without a regular file")
 		}
 	default:
@@ -219,7 +222,7 @@ func (im *Image) checkLink(i int, e Entry) error {
 	}
 	f := im.Entry(int(first))
 	if int64(f.Inode()) != first || f.Mode() != e.Mode() || e.Mode()&TypeMask == TypeDir ||
-		f.Offset() != e.Offset() || f.Size() != e.Size() || f.Device() != e.Device() || f.Links() != e.Links() {
+		f.Offset() != e.Offset() || f.Size() != e.Size() || f.Stored() != e.Stored() || f.Device() != e.Device() || f.Links() != e.Links() {
 		return errors.New("a hard link that differs from its inode")
 	}
 	return nil

@@ -29,7 +29,7 @@ func TestSizesMatchSchema(t *testing.T) {
 		t.Errorf("header has %d bytes, headerSize is %d", got, headerSize)
 	}
 	b = flatbuffers.NewBuilder(0)
-	CreateEntry(b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	CreateEntry(b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	if got := int(b.Offset()); got != entrySize {
 		t.Errorf("entry has %d bytes, entrySize is %d", got, entrySize)
 	}
@@ -89,6 +89,26 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	}
 	if !bytes.Equal(a, b) {
 		t.Error("the same nodes in another order give other bytes")
+	}
+}
+
+// A file may end with a hole, which takes no room.
+func TestHoleAtTheEnd(t *testing.T) {
+	data, err := Encode([]Node{{Mode: TypeDir | 0o755},
+		{Path: "a", Mode: TypeFile, Data: []byte("data"), Size: 1 << 50}, {Path: "b", Mode: TypeFile, Size: 1 << 50}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := im.Entry(1), im.Entry(2)
+	if a.Size() != 1<<50 || a.Stored() != 4 || string(im.Contents(1)) != "data" || b.Size() != 1<<50 || b.Stored() != 0 {
+		t.Errorf("sizes %d %d, stored %d %d, contents %q", a.Size(), b.Size(), a.Stored(), b.Stored(), im.Contents(1))
+	}
+	if _, err := Encode([]Node{{Mode: TypeDir | 0o755}, {Path: "a", Mode: TypeFile, Size: 1 << 63}}); err == nil {
+		t.Error("a size that off_t cannot hold was written")
 	}
 }
 

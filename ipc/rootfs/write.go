@@ -17,6 +17,7 @@ type Node struct {
 	Mtime    int64  // ns since 1970
 	Target   string // symbolic links
 	Data     []byte // regular files
+	Size     uint64 // regular files: bytes, where they are more than Data has; the others are zero
 	// HardLink is the path of another node that this one is a further name of;
 	// everything but Path is taken from there.
 	HardLink string
@@ -125,9 +126,10 @@ func (w *writer) write() []byte {
 		w.names.WriteString(n.Path)
 		target := uint32(w.names.Len())
 		w.names.WriteString(n.Target)
-		var size uint64
+		var size, stored uint64
 		if n.Mode&TypeMask == TypeFile {
-			size = uint64(len(n.Data))
+			stored = uint64(len(n.Data))
+			size = max(n.Size, stored)
 			if w.inodes[i] == i {
 				copy(image[w.offsets[i]:], n.Data)
 			}
@@ -149,6 +151,7 @@ func (w *writer) write() []byte {
 		e.MutateInode(uint32(w.inodes[i]))
 		e.MutateLinks(w.links[w.inodes[i]])
 		e.MutateSize(size)
+		e.MutateStored(stored)
 		e.MutateOffset(w.offsets[i])
 		e.MutateMtime(seconds)
 		e.MutateMtimeNanoseconds(uint32(nanoseconds))

@@ -100,11 +100,15 @@ func (t *Type) adopt(in *vfs.Inode) unix.Errno {
 		return unix.EIO
 	}
 	e := t.image.Entry(int(in.Image - 1))
-	o, errno := t.store.Adopt(t.offset+e.Offset(), e.Size())
+	if e.Stored() == 0 {
+		in.Image = 0
+		return t.own(in)
+	}
+	o, errno := t.store.Adopt(t.offset+e.Offset(), e.Stored())
 	if errno != 0 {
 		return errno
 	}
-	in.Object, in.Capacity, in.Image = o, e.Size(), 0
+	in.Object, in.Capacity, in.Image = o, e.Stored(), 0
 	in.Flags |= vfs.InodeAdopted
 	return 0
 }

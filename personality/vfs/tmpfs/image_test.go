@@ -40,6 +40,42 @@ func imageWorld(t *testing.T) *vfstest.World {
 	return vfstest.NewFromImage(t, im, data)
 }
 
+// The end of a file that is not in the image is a hole: zeros to read, room to write.
+func TestImageFilesEndWithHoles(t *testing.T) {
+	const size = 1 << 40
+	nodes := append(imageNodes(), rootfs.Node{Path: "sparse", Mode: rootfs.TypeFile | 0644, Data: []byte("data"), Size: size},
+		rootfs.Node{Path: "hole", Mode: rootfs.TypeFile | 0644, Size: size})
+	data, err := rootfs.Encode(nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := rootfs.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := vfstest.NewFromImage(t, im, data)
+	for name, first := range map[string]string{"/sparse": "data\x00\x00", "/hole": "\x00\x00\x00\x00\x00\x00"} {
+		f := w.MustOpen(name, unix.O_RDWR, 0)
+		if st, e := w.Stat(name); e != 0 || st.Size != size {
+			t.Errorf("%s: %v, size %d", name, e, st.Size)
+		}
+		if b, e := w.ReadAt(f, 6, 0); e != 0 || string(b) != first {
+			t.Errorf("%s begins with %q, %v", name, b, e)
+		}
+		if b, e := w.ReadAt(f, 6, size-3); e != 0 || string(b) != "\x00\x00\x00" {
+			t.Errorf("%s ends with %q, %v", name, b, e)
+		}
+		if n, e := w.WriteAt(f, []byte("far"), size-9000); e != 0 || n != 3 {
+			t.Errorf("%s: write: %d, %v", name, n, e)
+		}
+		w = w.Swap()
+		f = w.MustOpen(name, unix.O_RDONLY, 0)
+		if b, e := w.ReadAt(f, 5, size-9001); e != 0 || string(b) != "\x00far\x00" {
+			t.Errorf("%s: %q after a write, %v", name, b, e)
+		}
+	}
+}
+
 func TestRootComesFromTheImage(t *testing.T) {
 	w := imageWorld(t)
 	if got, want := fmt.Sprint(w.List("/")), "[bin bin-more bin.txt bin0 empty sh]"; got != want {
