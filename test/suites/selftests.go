@@ -8,6 +8,7 @@ type selftest struct {
 	name    string
 	sources []string // besides NAME.c
 	flags   []string
+	prepare string // a line for the shell, in the folder of the program
 }
 
 func (s *selftest) id() string { return s.folder + "/" + s.name }
@@ -26,13 +27,13 @@ func selftests() (list []selftest) {
 	for _, l := range [][]selftest{
 		many("x86", "single_step_syscall", "syscall_nt", "test_mremap_vdso", "sigreturn", "iopl", "ioperm", "test_vsyscall",
 			"mov_ss_trap", "sigtrap_loop", "syscall_arg_fault", "fsgsbase", "fsgsbase_restore", "sigaltstack", "sysret_rip",
-			"corrupt_xstate_header", "amx", "ldt_gdt", "ptrace_syscall", "test_FISTTP", "test_FCMOV", "test_FCOMI"),
+			"corrupt_xstate_header", "amx", "ldt_gdt", "syscall_numbering", "ptrace_syscall", "test_FISTTP", "test_FCMOV", "test_FCOMI"),
 		{{folder: "x86", name: "check_initial_reg_state", flags: []string{"-Wl,-ereal_start"}}},
 		{{folder: "x86", name: "sysret_ss_attrs", sources: []string{"thunks.S"}}},
 		many("breakpoints", "breakpoint_test"),
 		many("ptrace", "get_syscall_info", "peeksiginfo", "vmaccess"),
 		many("sigaltstack", "sas"),
-		many("timers", "nanosleep", "set-tai", "set-tz"),
+		many("timers", "nanosleep", "posix_timers", "set-2038", "set-tai", "set-tz", "threadtest"),
 		many("futex/functional", "futex_requeue", "futex_requeue_pi", "futex_requeue_pi_mismatched_ops",
 			"futex_requeue_pi_signal_restart", "futex_wait", "futex_wait_private_mapped_file", "futex_wait_timeout",
 			"futex_wait_uninitialized_heap", "futex_wait_wouldblock", "futex_waitv"),
@@ -47,10 +48,20 @@ func selftests() (list []selftest) {
 		many("mincore", "mincore_selftest"),
 		many("proc", "fd-001-lookup", "fd-002-posix-eq", "fd-003-kthread", "proc-empty-vm", "proc-loadavg-001",
 			"proc-multiple-procfs", "proc-pid-vm", "proc-self-map-files-001", "proc-self-map-files-002", "proc-self-syscall",
-			"proc-self-wchan", "proc-subset-pid", "proc-tid0", "proc-uptime-001", "read", "self", "setns-dcache",
+			"proc-self-wchan", "proc-subset-pid", "proc-tid0", "proc-uptime-001", "proc-uptime-002", "read", "self", "setns-dcache",
 			"setns-sysvipc", "thread-self"),
 		many("splice", "default_file_splice_read", "splice_read"),
 		many("exec", "load_address", "non-regular", "null-argv", "recursion-depth"),
+		{{folder: "exec", name: "execveat", prepare: "mkdir -p subdir; echo '#!/bin/sh' >script; echo 'exit $*' >>script; " +
+			"chmod +x script; ln -sf execveat execveat.symlink; cp execveat execveat.denatured; chmod -x execveat.denatured"}},
+		many("filesystems", "devpts_pts"),
+		many("filesystems/epoll", "epoll_wakeup_test"),
+		many("capabilities", "test_execve", "validate_cap"),
+		many("mount", "nosymfollow-test", "unprivileged-remount-test"),
+		many("nolibc", "nolibc-test"),
+		many("perf_events", "remove_on_exec", "sigtrap_threads"),
+		{{folder: "vm", name: "madv_populate", sources: []string{"vm_util.c"}}},
+		many("pid_namespace", "regression_enomem"),
 		{{folder: "memfd", name: "memfd_test", sources: []string{"common.c"}}},
 		{
 			{folder: "openat2", name: "openat2_test", sources: []string{"helpers.c"}},
@@ -68,52 +79,52 @@ func selftests() (list []selftest) {
 		many("syscall_user_dispatch", "sud_test"),
 		many("core", "close_range_test"),
 		many("sched", "cs_prctl_test"),
-		many("vm", "map_fixed_noreplace", "map_populate", "mlock2-tests", "mremap_dontunmap", "on-fault-limit"),
+		many("vm", "map_fixed_noreplace", "map_populate", "mlock2-tests", "mlock-random-test", "mremap_dontunmap", "mremap_test", "mrelease_test",
+			"on-fault-limit"),
 	} {
 		list = append(list, l...)
 	}
 	return list
 }
 
-// deviations are the tests whose results differ, with the reason.
-var deviations = map[string]string{
-	"x86/fsgsbase":                 compat,
-	"x86/fsgsbase_restore":         compat,
-	"x86/ldt_gdt":                  compat,
-	"x86/ptrace_syscall":           compat,
-	"x86/sigreturn":                compat,
-	"x86/sysret_ss_attrs":          compat,
-	"x86/iopl":                     "iopl(2) is ENOSYS, as Linux without CONFIG_X86_IOPL_IOPERM",
-	"x86/ioperm":                   "ioperm(2) is ENOSYS, as Linux without CONFIG_X86_IOPL_IOPERM",
-	"x86/sigaltstack":              "the processor's protection keys are off: the frame of a signal is small enough for every stack that is allowed",
-	"breakpoints/breakpoint_test":  "QEMU looks up the page of an instruction before it looks for a breakpoint: in a page that is not there yet it misses the first; Linux maps the neighbours of a page with it",
-	"rseq/basic_test":              "rseq(2) is ENOSYS, as Linux without CONFIG_RSEQ",
-	"mqueue/mq_open_tests":         "there are no POSIX message queues (ENOSYS), as Linux without CONFIG_POSIX_MQUEUE",
-	"futex/functional/futex_wait":  "shmget(2) is ENOSYS, as Linux without CONFIG_SYSVIPC; time-outs of a millisecond under an emulator",
-	"futex/functional/futex_waitv": "shmget(2) is ENOSYS, as Linux without CONFIG_SYSVIPC",
-
-	"clone3/clone3":                namespaces,
-	"clone3/clone3_set_tid":        namespaces,
-	"exec/recursion-depth":         namespaces,
-	"openat2/resolve_test":         namespaces,
-	"tmpfs/bug-link-o-tmpfile":     namespaces,
-	"pidfd/pidfd_fdinfo_test":      namespaces,
-	"pidfd/pidfd_setns_test":       namespaces,
-	"pidfd/pidfd_poll_test":        "ten thousand children take Linux longer than the limit when the emulator is slow",
-	"pidfd/pidfd_test":             namespaces + "; with Linux in a slow emulator it does not end within the limit",
-	"proc/proc-loadavg-001":        namespaces,
-	"proc/proc-pid-vm":             namespaces,
-	"proc/proc-subset-pid":         namespaces,
-	"proc/setns-dcache":            namespaces,
-	"proc/setns-sysvipc":           namespaces,
-	"rlimits/rlimits-per-userns":   namespaces,
-	"proc/fd-003-kthread":          "there are no kernel threads to look at",
-	"proc/proc-multiple-procfs":    "every mount of proc is the same instance",
-	"proc/proc-self-map-files-001": "there is no /proc/PID/map_files, as Linux without CONFIG_CHECKPOINT_RESTORE",
-	"proc/proc-self-map-files-002": "there is no /proc/PID/map_files, as Linux without CONFIG_CHECKPOINT_RESTORE",
-	"seccomp/seccomp_bpf":          namespaces,
-	"exec/non-regular":             "the test makes a socket of AF_INET",
-	"mincore/mincore_selftest":     "pages that fallocate(2) has made count as there",
+// selftestDeviations are the results that differ, with the reason.
+var selftestDeviations = []deviation{
+	{test: "x86/fsgsbase: *", why: compat},
+	{test: "x86/fsgsbase_restore: *", why: compat},
+	{test: "x86/ldt_gdt: *", why: compat},
+	{test: "x86/ptrace_syscall: *", why: compat},
+	{test: "x86/sigreturn: *", why: compat},
+	{test: "x86/sysret_ss_attrs: *", why: compat},
+	{test: "x86/iopl: *", why: "iopl(2) is ENOSYS, as Linux without CONFIG_X86_IOPL_IOPERM"},
+	{test: "x86/ioperm: *", why: "ioperm(2) is ENOSYS, as Linux without CONFIG_X86_IOPL_IOPERM"},
+	{test: "x86/sigaltstack: *", why: "the processor's protection keys are off: the frame of a signal is small enough for every stack that is allowed"},
+	{test: "breakpoints/breakpoint_test: *", why: "QEMU looks up the page of an instruction before it looks for a breakpoint: in a page that is not there yet it misses the first; Linux maps the neighbours of a page with it"},
+	{test: "rseq/basic_test: *", why: "rseq(2) is ENOSYS, as Linux without CONFIG_RSEQ"},
+	{test: "mqueue/mq_open_tests: *", why: "there are no POSIX message queues (ENOSYS), as Linux without CONFIG_POSIX_MQUEUE"},
+	{test: "futex/functional/futex_wait: *", why: "shmget(2) is ENOSYS, as Linux without CONFIG_SYSVIPC; time-outs of a millisecond under an emulator"},
+	{test: "futex/functional/futex_waitv: *", why: "shmget(2) is ENOSYS, as Linux without CONFIG_SYSVIPC"},
+	{test: "clone3/clone3: *", why: namespaces},
+	{test: "clone3/clone3_set_tid: *", why: namespaces},
+	{test: "exec/recursion-depth: *", why: namespaces},
+	{test: "openat2/resolve_test: *", why: namespaces},
+	{test: "tmpfs/bug-link-o-tmpfile: *", why: namespaces},
+	{test: "pidfd/pidfd_fdinfo_test: *", why: namespaces},
+	{test: "pidfd/pidfd_setns_test: *", why: namespaces},
+	{test: "pidfd/pidfd_poll_test: *", why: "ten thousand children take Linux longer than the limit when the emulator is slow"},
+	{test: "pidfd/pidfd_test: *", why: namespaces + "; with Linux in a slow emulator it does not end within the limit"},
+	{test: "proc/proc-loadavg-001: *", why: namespaces},
+	{test: "proc/proc-pid-vm: *", why: namespaces},
+	{test: "proc/proc-subset-pid: *", why: namespaces},
+	{test: "proc/setns-dcache: *", why: namespaces},
+	{test: "proc/setns-sysvipc: *", why: namespaces},
+	{test: "rlimits/rlimits-per-userns: *", why: namespaces},
+	{test: "proc/fd-003-kthread: *", why: "there are no kernel threads to look at"},
+	{test: "proc/proc-multiple-procfs: *", why: "every mount of proc is the same instance"},
+	{test: "proc/proc-self-map-files-001: *", why: "there is no /proc/PID/map_files, as Linux without CONFIG_CHECKPOINT_RESTORE"},
+	{test: "proc/proc-self-map-files-002: *", why: "there is no /proc/PID/map_files, as Linux without CONFIG_CHECKPOINT_RESTORE"},
+	{test: "seccomp/seccomp_bpf: *", why: namespaces},
+	{test: "exec/non-regular: *", why: "the test makes a socket of AF_INET"},
+	{test: "mincore/mincore_selftest: *", why: "pages that fallocate(2) has made count as there"},
 }
 
 const (

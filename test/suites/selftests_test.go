@@ -4,10 +4,7 @@ package suites
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"starling/cmd/starling/bench"
-	"starling/cmd/starling/qemu"
 	"starling/images/tree"
 )
 
@@ -29,60 +24,35 @@ const (
 
 // selftestScript runs every program of the list. Its output is a file: what a test leaves
 // running may keep it.
-const selftestScript = `cd /st
-while read t; do
+const selftestScript = `while read t prepare; do
 echo "### $t"
 rm -f /tmp/output
-timeout -s KILL 60 ./$t </dev/null >/tmp/output 2>&1
+cd /st/${t%/*}
+eval "$prepare"
+timeout -s KILL 60 ./${t##*/} </dev/null >/tmp/output 2>&1
 code=$?
 cat /tmp/output
 echo "=== $t exit $code"
-done <list
-echo "### finished"
+done </st/list
+echo "` + finished + `"
 `
 
 // TestSelftests runs Linux's own selftests on Debian's kernel in QEMU and on Starling in
-// the same emulator, and compares the results of each.
+// the same emulator, and compares what each reports.
 func TestSelftests(t *testing.T) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	debian := &tree.Debian{Cache: filepath.Join(cache, "starling", "debian"), Log: t.Logf}
-	dir := t.TempDir()
-	programs := buildSelftests(t, debian, dir)
-	want := verdicts(onLinux(t, debian, programs))
-	got := verdicts(onStarling(t, programs))
-	if len(want) < len(selftests())*9/10 {
-		t.Fatalf("only %d of %d selftests ran on Linux", len(want), len(selftests()))
-	}
-	same := 0
-	for _, s := range selftests() {
-		a, b := want[s.id()], got[s.id()]
-		switch reason := deviations[s.id()]; {
-		case a == b && reason != "":
-			t.Logf("%s: the same now, but listed as a deviation: %s", s.id(), reason)
-			same++
-		case a == b:
-			same++
-		case reason != "":
-			t.Logf("%s differs: %s", s.id(), reason)
-		default:
-			t.Errorf("%s:\nLinux\n%s\nStarling\n%s", s.id(), a, b)
-		}
-	}
-	t.Logf("%d of %d selftests have the same results", same, len(selftests()))
+	root := busyboxTree(t)
+	addFolder(t, root, buildSelftests(t, debian(t), t.TempDir()), "/st")
+	g := &guest{root: root, script: "/st/run.sh", memory: 1 << 30, limit: 20 * time.Minute}
+	got := verdicts(g.starling(t))
+	compare(t, verdicts(g.linux(t)), got, len(selftests()), selftestDeviations)
 }
 
 // buildSelftests compiles the programs, static so that they bring everything, to dir/FOLDER/NAME.
 func buildSelftests(t *testing.T, debian *tree.Debian, dir string) string {
 	t.Helper()
 	packages := tree.New()
-	for _, p := range []string{sourcePackage, "libcap-dev", "libpopt-dev"} {
-		if err := debian.AddAlone(packages, p); err != nil {
-			t.Fatal(err)
-		}
-	}
+	add(t, debian.AddAlone(packages, sourcePackage),
+		debian.Add(packages, []string{"libcap-dev", "libcap-ng-dev", "libpopt-dev"}))
 	_, archive, ok := packages.Find("usr/src/" + sourcePackage + ".tar")
 	if !ok {
 		t.Fatal("there is no archive in " + sourcePackage)
@@ -94,8 +64,8 @@ func buildSelftests(t *testing.T, debian *tree.Debian, dir string) string {
 		t.Fatalf("tar: %v\n%s", err, out)
 	}
 	libraries := filepath.Join(dir, "lib")
-	for _, f := range []string{"usr/include/sys/capability.h", "usr/include/popt.h",
-		"usr/lib/x86_64-linux-gnu/libcap.a", "usr/lib/x86_64-linux-gnu/libpopt.a"} {
+	for _, f := range []string{"usr/include/sys/capability.h", "usr/include/cap-ng.h", "usr/include/popt.h",
+		"usr/lib/x86_64-linux-gnu/libcap.a", "usr/lib/x86_64-linux-gnu/libcap-ng.a", "usr/lib/x86_64-linux-gnu/libpopt.a"} {
 		name, data, ok := packages.Find(f)
 		if !ok {
 			t.Fatalf("%s is in none of the packages", f)
@@ -106,7 +76,7 @@ func buildSelftests(t *testing.T, debian *tree.Debian, dir string) string {
 	top := filepath.Join(dir, sourceTop, "tools/testing/selftests")
 	var list strings.Builder
 	for _, s := range selftests() {
-		fmt.Fprintln(&list, s.id())
+		fmt.Fprintln(&list, s.id(), s.prepare)
 		program := filepath.Join(out, s.id())
 		if err := os.MkdirAll(filepath.Dir(program), 0o755); err != nil {
 			t.Fatal(err)
@@ -116,137 +86,57 @@ func buildSelftests(t *testing.T, debian *tree.Debian, dir string) string {
 		if s.folder == "rseq" {
 			args = append(args, "-I../../../include")
 		}
-		args = append(append(args, s.flags...), "-L"+filepath.Join(libraries, "lib/x86_64-linux-gnu"), "-lcap", "-lpopt", "-lrt", "-ldl", "-lm")
+		args = append(append(args, s.flags...), "-L"+filepath.Join(libraries, "lib/x86_64-linux-gnu"), "-lcap", "-lcap-ng", "-lpopt", "-lrt", "-ldl", "-lm")
 		cc := exec.Command("gcc", args...)
 		cc.Dir = filepath.Join(top, s.folder)
 		if text, err := cc.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", s.id(), err, text)
+			t.Errorf("%s: %v\n%s", s.id(), err, text)
 		}
+	}
+	if t.Failed() {
+		t.FailNow()
 	}
 	put(t, filepath.Join(out, "list"), []byte(list.String()))
 	put(t, filepath.Join(out, "run.sh"), []byte(selftestScript))
 	return out
 }
 
-func put(t *testing.T, name string, data []byte) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, data, 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-const (
-	selftestMemory = 1 << 30
-	selftestLimit  = 20 * time.Minute
-)
-
-// linuxInit is the first program: the same root file system as Starling's, then the script.
-const linuxInit = `#!/bin/sh
-export PATH=/bin:/sbin:/usr/bin:/usr/sbin
-mount -t proc proc /proc
-mount -t devtmpfs dev /dev
-mount -t sysfs sys /sys
-mount -t tmpfs tmpfs /tmp
-mkdir -p /dev/pts /dev/shm
-mount -t devpts devpts /dev/pts
-exec </dev/null >/dev/ttyS0 2>&1
-sh /st/run.sh
-`
-
-// onLinux boots Debian's kernel with the programs and returns what the script printed.
-func onLinux(t *testing.T, debian *tree.Debian, programs string) string {
-	t.Helper()
-	packages := tree.New()
-	if err := debian.AddAlone(packages, bench.LinuxPackage); err != nil {
-		t.Fatal(err)
-	}
-	_, kernel, ok := packages.Find("boot/vmlinuz-")
-	if !ok {
-		t.Fatal("there is no kernel in " + bench.LinuxPackage)
-	}
-	busybox, err := exec.LookPath("busybox")
-	if err != nil {
-		t.Fatal("busybox is missing: apt-get install busybox-static")
-	}
-	root, err := tree.Busybox(busybox)
-	if err == nil {
-		err = errors.Join(root.AddHost(programs, "/st"), root.File("init", 0o755, []byte(linuxInit)))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	initrd, err := root.CPIO()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A machine with what Linux calibrates its clock against.
-	p, err := qemu.Start(qemu.Config{Machine: "q35", Accel: "tcg", Memory: selftestMemory, CPU: "max,-la57", Initrd: initrd,
-		CommandLine: "console=ttyS0 quiet loglevel=0 panic=-1"}, kernel)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Kill()
-	p.Terminal.SetReadDeadline(time.Now().Add(selftestLimit))
-	var out bytes.Buffer
-	for buf := make([]byte, 4096); !bytes.Contains(out.Bytes(), []byte("### finished")); {
-		n, err := p.Terminal.Read(buf)
-		out.Write(buf[:n])
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				t.Errorf("Linux: %v", err)
-			}
-			break
-		}
-	}
-	return out.String()
-}
-
-// onStarling runs the same script on Starling.
-func onStarling(t *testing.T, programs string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), selftestLimit+time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, starling(t), "run", "--mem", fmt.Sprintf("%dM", selftestMemory>>20), "--add", programs+":/st",
-		"--timeout", selftestLimit.String(), "--", "sh", "/st/run.sh")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("starling run: %v", err)
-	}
-	return string(out)
-}
-
 var (
-	resultLine = regexp.MustCompile(`^[\s#]*(ok |not ok |Bail out|\[OK\]|\[FAIL\]|\[PASS\]|\[SKIP\])|: +(PASS|FAIL)|\[OK\]$|\[FAILED\]`)
-	addresses  = regexp.MustCompile(`0x[0-9a-f]+`)
-	numbers    = regexp.MustCompile(`[0-9]+`)
-	testNumber = regexp.MustCompile(`^(not )?ok [0-9]+`)
+	// The forms in which a selftest says how one of its tests went.
+	verdictFirst = regexp.MustCompile(`^[\s#]*(ok|not ok|Bail out!|\[OK\]|\[FAIL\]|\[PASS\]|\[SKIP\])\s*(\d*)(.*)`)
+	verdictLast  = regexp.MustCompile(`^(.*?)[:\s]+(PASS|FAIL|\[OK\]|\[FAILED\])`)
+	// What is of the run: addresses, processes, times.
+	numbers = regexp.MustCompile(`0x[0-9a-f]+|[0-9]+`)
 )
 
-// verdicts gathers the result lines of each test and its exit status. Numbers but those of
-// the tests are of the run: addresses, processes, times.
-func verdicts(out string) map[string]string {
-	all := map[string]string{}
-	name := ""
+// verdicts gathers what each program reported, and its exit status.
+func verdicts(out string) results {
+	all := results{}
+	program := ""
 	for _, line := range strings.Split(out, "\n") {
 		line = strings.TrimRight(line, "\r")
 		if rest, is := strings.CutPrefix(line, "### "); is {
-			name = rest
+			program = rest
 			continue
 		}
 		if rest, is := strings.CutPrefix(line, "=== "); is {
-			all[name] += "exit " + rest[strings.LastIndexByte(rest, ' ')+1:] + "\n"
-			name = ""
+			all.add(program+": exit", rest[strings.LastIndexByte(rest, ' ')+1:])
+			program = ""
 			continue
 		}
-		if name == "" || !resultLine.MatchString(line) {
+		if program == "" {
 			continue
 		}
-		kept := testNumber.FindString(line)
-		text := numbers.ReplaceAllString(addresses.ReplaceAllString(line[len(kept):], "N"), "N")
-		all[name] += kept + text + "\n"
+		if m := verdictFirst.FindStringSubmatch(line); m != nil {
+			all.add(program+": "+m[2]+clean(m[3]), m[1])
+		} else if m := verdictLast.FindStringSubmatch(line); m != nil {
+			all.add(program+": "+clean(m[1]), m[2])
+		}
 	}
 	return all
+}
+
+// clean makes the text of a result the same in every run.
+func clean(text string) string {
+	return strings.Join(strings.Fields(numbers.ReplaceAllString(text, "N")), " ")
 }
