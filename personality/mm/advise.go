@@ -127,13 +127,14 @@ func (s *Space) populate(va, end uint64, write bool) unix.Errno {
 	}
 	for va < end {
 		r := s.Find(va)
-		access := hardware(r.Access)
-		if write && access&ipc.Write == 0 || !write && access == 0 {
-			return unix.EFAULT
+		access := ipc.Read
+		if write {
+			access = ipc.Write
 		}
-		if !write {
-			access = ipc.Read
+		if r.Access&access == 0 {
+			return unix.EINVAL
 		}
+		access |= ipc.Read
 		to := min(end, r.End)
 		n, st := s.m.Pager.Populate(s.Pager, va, (to-va)>>pageShift, access)
 		if st == client.NoMemory {

@@ -90,14 +90,9 @@ func bpfSyscall(c *task.Call) task.Result {
 	if size > bpfMaxAttr {
 		return fail(unix.E2BIG)
 	}
-	buf := make([]byte, size)
-	if _, e := usermem.CopyIn(c.Mem(), buf, at); e != 0 {
-		return fail(e)
-	}
 	b := bpfCall{Call: c, at: at, size: size}
-	copy(b.attr[:], buf)
-	if len(buf) > bpfAttrSize && !allZero(buf[bpfAttrSize:]) {
-		return fail(unix.E2BIG)
+	if e := usermem.CopyInStruct(c.Mem(), b.attr[:], at, size); e != 0 {
+		return fail(e)
 	}
 	cmd, ok := bpfCommands[command]
 	if !ok || !allZero(b.attr[cmd.size:]) {

@@ -98,15 +98,10 @@ func bpfInfo(c *bpfCall) task.Result {
 	if length > bpfMaxAttr {
 		return fail(unix.E2BIG)
 	}
-	given := make([]byte, length)
-	if _, e := usermem.CopyIn(c.Mem(), given, at); e != 0 {
+	b := make(information, size)
+	if e := usermem.CopyInStruct(c.Mem(), b, at, uint64(length)); e != 0 {
 		return fail(e)
 	}
-	if length > size && !allZero(given[size:]) {
-		return fail(unix.E2BIG)
-	}
-	b := make(information, size)
-	copy(b, given)
 	if e := fill(b); e != 0 {
 		return fail(e)
 	}

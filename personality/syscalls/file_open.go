@@ -1,6 +1,8 @@
 package syscalls
 
 import (
+	"encoding/binary"
+
 	"golang.org/x/sys/unix"
 
 	"starling/personality/task"
@@ -43,26 +45,13 @@ func sysOpenat2(c *task.Call) task.Result {
 	case size > 4096:
 		return fail(unix.E2BIG)
 	}
-	var field [3]uint64
-	for i := range field {
-		v, e := usermem.Read64(x.Mem, c.Args[2]+8*uint64(i))
-		if e != 0 {
-			return fail(e)
-		}
-		field[i] = v
-	}
-	// Fields this version does not know must be zero.
-	for at := uint64(24); at < size; at++ {
-		var b [1]byte
-		if _, e := usermem.CopyIn(x.Mem, b[:], c.Args[2]+at); e != 0 {
-			return fail(e)
-		}
-		if b[0] != 0 {
-			return fail(unix.E2BIG)
-		}
+	var fields [24]byte
+	if e := usermem.CopyInStruct(x.Mem, fields[:], c.Args[2], size); e != 0 {
+		return fail(e)
 	}
 	const resolve = unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH | unix.RESOLVE_IN_ROOT | resolveCached
-	flags, mode, r := field[0], field[1], field[2]
+	le := binary.LittleEndian
+	flags, mode, r := le.Uint64(fields[0:]), le.Uint64(fields[8:]), le.Uint64(fields[16:])
 	switch {
 	case flags&^openFlags != 0 || r&^resolve != 0:
 		return fail(unix.EINVAL)

@@ -97,13 +97,8 @@ func perfAttr(c *task.Call, at uint64) (a perfAttributes, e unix.Errno) {
 		size = perfAttrFirst
 	}
 	if size >= perfAttrFirst && size <= perfAttrMost {
-		b := make([]byte, size)
-		if _, e := usermem.CopyIn(c.Mem(), b, at); e != 0 {
+		if e := usermem.CopyInStruct(c.Mem(), a[:], at, uint64(size)); e != unix.E2BIG {
 			return a, e
-		}
-		copy(a[:], b)
-		if size <= perfAttrSize || allZero(b[perfAttrSize:]) {
-			return a, 0
 		}
 	}
 	if e := usermem.Write32(c.Mem(), at+4, perfAttrSize); e != 0 {

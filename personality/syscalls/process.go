@@ -91,14 +91,9 @@ func clone3(c *task.Call) task.Result {
 	if size < cloneArgsSize0 {
 		return fail(unix.EINVAL)
 	}
-	b := make([]byte, max(size, cloneArgsSize2))
-	if _, e := usermem.CopyIn(c.Mem(), b[:size], c.Args[0]); e != 0 {
+	var b [cloneArgsSize2]byte
+	if e := usermem.CopyInStruct(c.Mem(), b[:], c.Args[0], size); e != 0 {
 		return fail(e)
-	}
-	for _, x := range b[cloneArgsSize2:] {
-		if x != 0 {
-			return fail(unix.E2BIG)
-		}
 	}
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[8*i:]) }
 	q := task.CloneArgs{Flags: word(0), PIDFD: word(1), ChildTID: word(2), ParentTID: word(3),

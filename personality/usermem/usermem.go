@@ -33,6 +33,28 @@ func CopyIn(m Memory, dst []byte, va uint64) (int, unix.Errno) {
 	return n, 0
 }
 
+// CopyInStruct reads a structure of which the program says the size and dst is as much as is known: what
+// the program does not have is zero, and what is not known must be (E2BIG), which is looked at first, from its
+// front to its end (copy_struct_from_user, the rule of clone3, openat2, bpf and perf_event_open).
+func CopyInStruct(m Memory, dst []byte, va, size uint64) unix.Errno {
+	for at := uint64(len(dst)); at < size; {
+		s, e := m.Span(va+at, int(size-at), ipc.Read)
+		if e != 0 {
+			return e
+		}
+		for _, b := range s {
+			if b != 0 {
+				return unix.E2BIG
+			}
+		}
+		at += uint64(len(s))
+	}
+	n := min(size, uint64(len(dst)))
+	clear(dst[n:])
+	_, e := CopyIn(m, dst[:n], va)
+	return e
+}
+
 // CopyOut writes src at va. It returns how many bytes were written before a fault.
 func CopyOut(m Memory, va uint64, src []byte) (int, unix.Errno) {
 	n := 0

@@ -37,7 +37,7 @@ func (c *Context) mayAttr(p Path) unix.Errno {
 	if p.Mnt.readOnly() {
 		return unix.EROFS
 	}
-	if p.Inode().Flags&(InodeImmutable|InodeAppendOnly) != 0 {
+	if p.Inode().Flags&(InodeImmutable|InodeAppendOnly|InodeFixed) != 0 {
 		return unix.EPERM
 	}
 	return 0
@@ -52,7 +52,7 @@ func (c *Context) Chmod(p Path, mode uint32) unix.Errno {
 	if in.Type() == unix.S_IFLNK {
 		return unix.EOPNOTSUPP
 	}
-	if !c.Owner(in) {
+	if !c.Owner(in) || in.Flags&InodeFixedMode != 0 {
 		return unix.EPERM
 	}
 	mode &= 07777
@@ -101,7 +101,7 @@ func (c *Context) Utimes(p Path, atime, mtime int64, set int, now bool) unix.Err
 	if p.Mnt.readOnly() {
 		return unix.EROFS
 	}
-	if in.Flags&InodeImmutable != 0 || in.Flags&InodeAppendOnly != 0 && !now {
+	if in.Flags&(InodeImmutable|InodeFixed) != 0 || in.Flags&InodeAppendOnly != 0 && !now {
 		return unix.EPERM
 	}
 	if !c.Owner(in) {

@@ -26,6 +26,9 @@ const (
 	InodeSealable
 	// InodeOwnOpen: its Ops open it, whatever its type.
 	InodeOwnOpen
+	// InodeFixedMode and InodeFixed: the file system does not let the mode, or any attribute, be changed.
+	InodeFixedMode
+	InodeFixed
 )
 
 // Inode is a file of any type.

@@ -322,6 +322,21 @@ var fileScenarios = []Scenario{
 			p.Print(1, "done\n")
 		}},
 
+	{Name: "the attributes of a process's directory are fixed, and the modes below it", Output: "",
+		Main: func(p *kernel.Prog) {
+			for _, name := range []string{"/proc/self", fmt.Sprintf("/proc/self/task/%d", getpid(p))} {
+				want(p, name, path(p, unix.SYS_CHMOD, name, 0o555), fails(unix.EPERM))
+				want(p, name, path(p, unix.SYS_CHOWN, name, 0, 0), fails(unix.EPERM))
+				want(p, name, path(p, unix.SYS_UTIMES, name, 0), fails(unix.EPERM))
+				want(p, name, path(p, unix.SYS_MKDIR, name+"/x", 0o755), fails(unix.ENOENT))
+			}
+			want(p, "chmod", path(p, unix.SYS_CHMOD, "/proc/self/stat", 0o444), fails(unix.EPERM))
+			want(p, "chmod", path(p, unix.SYS_CHMOD, "/proc/self/fd", 0o555), fails(unix.EPERM))
+			want(p, "chown", path(p, unix.SYS_CHOWN, "/proc/self/stat", 0, 0), 0)
+			want(p, "utimes", path(p, unix.SYS_UTIMES, "/proc/self/stat", 0), 0)
+			want(p, "chmod", path(p, unix.SYS_CHMOD, "/proc/uptime", 0o444), 0)
+		}},
+
 	{Name: "devices", Output: "done\n",
 		Main: func(p *kernel.Prog) {
 			null := uint64(ok(p, "open", open(p, "/dev/null", unix.O_RDWR, 0)))

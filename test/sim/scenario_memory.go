@@ -126,4 +126,38 @@ var memoryScenarios = []Scenario{
 			}
 			p.Print(1, "done\n")
 		}},
+
+	{Name: "populating needs the permission that it populates for", Output: "",
+		Main: func(p *kernel.Prog) {
+			for _, c := range []struct{ protection, read, write uint64 }{
+				{unix.PROT_READ, 0, uint64(unix.EINVAL)}, {unix.PROT_WRITE, uint64(unix.EINVAL), 0},
+				{unix.PROT_NONE, uint64(unix.EINVAL), uint64(unix.EINVAL)}, {rw, 0, 0},
+			} {
+				at := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, page, c.protection, private, noFile, 0)))
+				want(p, "for reads", p.Syscall(unix.SYS_MADVISE, at, page, unix.MADV_POPULATE_READ), -int64(c.read))
+				want(p, "for writes", p.Syscall(unix.SYS_MADVISE, at, page, unix.MADV_POPULATE_WRITE), -int64(c.write))
+			}
+		}},
+
+	{Name: "what a structure has more than is known is looked at from the front", Output: "",
+		Main: func(p *kernel.Prog) {
+			const size = 88 // of struct clone_args, the largest that is known
+			at := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, 2*page, rw, private, noFile, 0)))
+			want(p, "munmap", p.Syscall(unix.SYS_MUNMAP, at+page, page), 0)
+			name := p.Text("/tmp")
+			args := at + page - size - 8 // behind one more word there is nothing
+			p.Store64(args, unix.CLONE_NEWPID|unix.CLONE_THREAD)
+			clone := func(size uint64) int64 { return p.Syscall(unix.SYS_CLONE3, args, size) }
+			want(p, "known", clone(size), fails(unix.EINVAL))
+			want(p, "zero", clone(size+8), fails(unix.EINVAL))
+			want(p, "zero, then a hole", clone(size+16), fails(unix.EFAULT))
+			p.Store8(args+size+7, 1)
+			want(p, "more", clone(size+8), fails(unix.E2BIG))
+			want(p, "more, then a hole", clone(size+16), fails(unix.E2BIG))
+			how := at + page - 32
+			p.Store64(how, 0)
+			p.Store64(how+8, 0)
+			ok(p, "openat2", p.Syscall(unix.SYS_OPENAT2, 0, name, how, 24))
+			want(p, "openat2, more, then a hole", p.Syscall(unix.SYS_OPENAT2, 0, name, how, 40), fails(unix.E2BIG))
+		}},
 }

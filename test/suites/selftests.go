@@ -13,6 +13,10 @@ type selftest struct {
 
 func (s *selftest) id() string { return s.folder + "/" + s.name }
 
+// optimised are the folders whose Makefile asks for it; in the others it would remove what is tested.
+var optimised = map[string]string{"x86": "-O2", "timers": "-O3", "futex/functional": "-O2", "rseq": "-O2", "mqueue": "-O2",
+	"proc": "-O2", "tmpfs": "-O2", "rlimits": "-O2", "sched": "-O2", "capabilities": "-O2", "openat2": "-O2", "nolibc": "-Os"}
+
 // many is programs of a folder that are built of one file each.
 func many(folder string, names ...string) (list []selftest) {
 	for _, n := range names {

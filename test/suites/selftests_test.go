@@ -4,6 +4,7 @@ package suites
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,6 +36,11 @@ cat /tmp/output
 echo "=== $t exit $code"
 done </st/list
 echo "` + finished + `"
+`
+
+// lineBuffered goes into every program: what one has said before it dies is a result too.
+const lineBuffered = `#include <stdio.h>
+__attribute__((constructor)) static void lines(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 `
 
 // TestSelftests runs Linux's own selftests on Debian's kernel in QEMU and on Starling in
@@ -74,6 +80,8 @@ func buildSelftests(t *testing.T, debian *tree.Debian, dir string) string {
 	}
 	out := filepath.Join(dir, "st")
 	top := filepath.Join(dir, sourceTop, "tools/testing/selftests")
+	lines := filepath.Join(dir, "lines.c")
+	put(t, lines, []byte(lineBuffered))
 	var list strings.Builder
 	for _, s := range selftests() {
 		fmt.Fprintln(&list, s.id(), s.prepare)
@@ -81,8 +89,8 @@ func buildSelftests(t *testing.T, debian *tree.Debian, dir string) string {
 		if err := os.MkdirAll(filepath.Dir(program), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		args := append([]string{"-static", "-s", "-O2", "-w", "-std=gnu99", "-D_GNU_SOURCE", "-DCAN_BUILD_64", "-pthread", "-no-pie",
-			"-I.", "-I..", "-I../include", "-I../..", "-I" + top, "-I" + filepath.Join(libraries, "include"), "-o", program, s.name + ".c"}, s.sources...)
+		args := append([]string{"-static", "-s", cmp.Or(optimised[s.folder], "-O0"), "-w", "-std=gnu99", "-D_GNU_SOURCE", "-DCAN_BUILD_64", "-pthread", "-no-pie",
+			"-I.", "-I..", "-I../include", "-I../..", "-I" + top, "-I" + filepath.Join(libraries, "include"), "-o", program, s.name + ".c", lines}, s.sources...)
 		if s.folder == "rseq" {
 			args = append(args, "-I../../../include")
 		}

@@ -118,6 +118,12 @@ func (fs *FS) inode(n node) *vfs.Inode {
 	if n.e == fdLink {
 		in.Size, in.Mode = fdLinkSize, unix.S_IFLNK|n.linkMode()
 	}
+	switch {
+	case n.tree != treeRoot && n.path == "":
+		in.Flags |= vfs.InodeFixed
+	case n.tree != treeRoot:
+		in.Flags |= vfs.InodeFixedMode
+	}
 	n.own(in)
 	return in
 }
