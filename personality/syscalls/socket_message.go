@@ -263,11 +263,7 @@ func sysRecvfrom(c *task.Call) task.Result {
 		return r
 	}
 	if c.Args[4] != 0 {
-		if msg.Named {
-			if e := putAddress(x, nameOf(&msg), c.Args[4], c.Args[5]); e != 0 {
-				return fail(e)
-			}
-		} else if e := usermem.Write32(x.Mem, c.Args[5], 0); e != 0 {
+		if e := putAddress(x, nameOf(&msg), c.Args[4], c.Args[5]); e != 0 {
 			return fail(e)
 		}
 	}
@@ -284,7 +280,7 @@ func nameOf(msg *socket.Message) []byte {
 
 // truncated is the length a receive returns: the true one with MSG_TRUNC.
 func truncated(msg *socket.Message, n int64) task.Result {
-	if msg.Flags&unix.MSG_TRUNC != 0 && msg.Named {
+	if msg.Flags&unix.MSG_TRUNC != 0 && msg.Packet {
 		return task.Result(msg.Size)
 	}
 	return task.Result(n)
@@ -336,7 +332,7 @@ func recvmsg(c *task.Call, va uint64, flags int) task.Result {
 	}
 	out := msg.Out | flags&unix.MSG_CMSG_CLOEXEC
 	nameLen := uint32(0)
-	if h.name != 0 && msg.Named {
+	if h.name != 0 {
 		b := nameOf(&msg)
 		nameLen = uint32(len(b))
 		if _, e := usermem.CopyOut(x.Mem, h.name, b[:min(len(b), int(h.nameLen))]); e != 0 {

@@ -298,6 +298,61 @@ var fileScenarios = []Scenario{
 			p.Print(1, got)
 		}},
 
+	{Name: "a stream says who sent what is received", Output: "",
+		Main: func(p *kernel.Prog) {
+			sv := p.Alloc(8)
+			want(p, "socketpair", p.Syscall(unix.SYS_SOCKETPAIR, unix.AF_UNIX, unix.SOCK_STREAM, 0, sv), 0)
+			a, b := uint64(p.Load32(sv)), uint64(p.Load32(sv+4))
+			name, size := p.Alloc(112), p.Alloc(8)
+			receive := func() (uint32, string) {
+				p.Store32(size, 110)
+				want(p, "recvfrom", p.Syscall(unix.SYS_RECVFROM, a, p.Alloc(8), 1, 0, name, size), 1)
+				return p.Load32(size), p.String(name + 2)
+			}
+			write(p, b, "1")
+			n, _ := receive()
+			want(p, "size of no name", int64(n), 0)
+			want(p, "bind", p.Syscall(unix.SYS_BIND, b, p.Put([]byte("\x01\x00/tmp/s\x00")), 9), 0)
+			write(p, b, "2")
+			n, path := receive()
+			want(p, "size of the name", int64(n), 9)
+			check(p, path, path == "/tmp/s")
+		}},
+
+	{Name: "every socket knows the loopback interface", Output: "",
+		Main: func(p *kernel.Prog) {
+			s := uint64(ok(p, "socket", p.Syscall(unix.SYS_SOCKET, unix.AF_UNIX, unix.SOCK_DGRAM, 0)))
+			ask := func(cmd uint64, name string, value uint32) (int64, uint32, string) {
+				request := p.Alloc(40)
+				p.Set(request, []byte(name))
+				p.Store32(request+16, value)
+				return p.Syscall(unix.SYS_IOCTL, s, cmd, request), p.Load32(request + 16), p.String(request)
+			}
+			for _, q := range []struct {
+				cmd    uint64
+				answer uint32
+			}{{unix.SIOCGIFINDEX, 1}, {unix.SIOCGIFFLAGS, unix.IFF_LOOPBACK | 7<<16}, {unix.SIOCGIFMETRIC, 0}, {unix.SIOCGIFMTU, 65536},
+				{unix.SIOCGIFTXQLEN, 1000}, {unix.SIOCGIFMAP, 0}, {unix.SIOCGIFHWADDR, 772}} {
+				for _, name := range []string{"lo", "lo:label"} {
+					r, answer, same := ask(q.cmd, name, 7<<16)
+					want(p, name, r, 0)
+					want(p, "answer", int64(answer), int64(q.answer))
+					check(p, same, same == name)
+				}
+				r, _, _ := ask(q.cmd, "eth0", 0)
+				want(p, "eth0", r, fails(unix.ENODEV))
+			}
+			r, _, name := ask(unix.SIOCGIFNAME, "x", 1)
+			want(p, "name", r, 0)
+			check(p, name, name == "lo")
+			r, _, _ = ask(unix.SIOCGIFNAME, "lo", 2)
+			want(p, "no such index", r, fails(unix.ENODEV))
+			r, _, _ = ask(unix.SIOCGIFADDR, "lo", 0)
+			want(p, "address", r, fails(unix.ENOTTY))
+			r, _, _ = ask(unix.SIOCGIFCONF, "\x28", 0)
+			want(p, "list", r, 0)
+		}},
+
 	{Name: "proc", Output: "done\n",
 		Main: func(p *kernel.Prog) {
 			for name, contains := range map[string]string{

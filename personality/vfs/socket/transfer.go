@@ -1,6 +1,8 @@
 package socket
 
 import (
+	"bytes"
+
 	"golang.org/x/sys/unix"
 
 	"starling/personality/usermem"
@@ -11,12 +13,12 @@ import (
 // Message is what goes with the bytes of sendmsg(2) and recvmsg(2).
 type Message struct {
 	Flags int
-	// To is the destination of a datagram; From the sender of a received one, as
+	// To is the destination of a datagram; From the sender of what is received, as
 	// struct sockaddr holds it after the family.
 	To   []byte
 	From []byte
-	// Named: From means something (datagrams).
-	Named bool
+	// Packet: a whole message was received, which has a Size.
+	Packet bool
 	// Files travel; the references go with them.
 	Files []*vfs.File
 	// Cred: PID, UID and GID were given or are to be shown.
@@ -87,7 +89,7 @@ func (m *Sockets) recordOf(c *vfs.Context, s *Socket, msg *Message, n uint32) re
 		r.pid, r.uid, r.gid = msg.PID, msg.UID, msg.GID
 	}
 	m.flight += len(r.files)
-	if s.packets() && len(s.Address) > 0 {
+	if len(s.Address) > 0 {
 		r.from = s.Address
 	}
 	return r
@@ -96,7 +98,7 @@ func (m *Sockets) recordOf(c *vfs.Context, s *Socket, msg *Message, n uint32) re
 // append queues a record; pieces of a stream from one sender become one.
 func (m *Sockets) append(p *Socket, r record) {
 	if k := len(p.queue) - 1; k >= 0 && !p.packets() {
-		if o := &p.queue[k]; len(o.files) == 0 && len(r.files) == 0 && o.pid == r.pid && o.uid == r.uid && o.gid == r.gid {
+		if o := &p.queue[k]; len(o.files) == 0 && len(r.files) == 0 && o.pid == r.pid && o.uid == r.uid && o.gid == r.gid && bytes.Equal(o.from, r.from) {
 			o.length += r.length
 			o.left += r.left
 			m.v.Waits.Wake(p.waitID(), wait.In|wait.RdNrm)
@@ -190,6 +192,9 @@ func (m *Sockets) Receive(c *vfs.Context, s *Socket, io *usermem.IO, msg *Messag
 			break
 		}
 		msg.Cred, msg.PID, msg.UID, msg.GID = r.cred, r.pid, r.uid, r.gid
+		if done == 0 {
+			msg.From = r.from
+		}
 		k := min(want, at+uint64(r.left)-skip)
 		var n int
 		var e unix.Errno
@@ -296,7 +301,7 @@ func (m *Sockets) receivePacket(c *vfs.Context, s *Socket, io *usermem.IO, msg *
 		return 0, e
 	}
 	msg.Cred, msg.PID, msg.UID, msg.GID = r.cred, r.pid, r.uid, r.gid
-	msg.From, msg.Named, msg.Size = r.from, true, int(r.length)
+	msg.From, msg.Packet, msg.Size = r.from, true, int(r.length)
 	if uint64(n) < uint64(r.length) {
 		msg.Out |= unix.MSG_TRUNC
 	}
@@ -409,7 +414,7 @@ func (fileOps) Ioctl(c *vfs.Context, f *vfs.File, cmd uint32, arg uint64) (int64
 		}
 		return 0, usermem.Write32(c.Mem, arg, n)
 	}
-	return 0, unix.ENOTTY
+	return 0, device(c, cmd, arg)
 }
 
 // Release implements vfs.FileOps.
