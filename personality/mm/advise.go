@@ -57,7 +57,7 @@ func (s *Space) adviseRegion(r *Region, from, to uint64, advice int) unix.Errno 
 			return unix.EINVAL
 		}
 		e := errno(s.m.Pager.Discard(s.Pager, from, (to-from)>>pageShift))
-		s.shows(from, to)
+		s.shows(from, to, true)
 		return e
 	case unix.MADV_FREE:
 		if r.Object != 0 || r.Flags&Shared != 0 {
@@ -79,6 +79,9 @@ func (s *Space) adviseRegion(r *Region, from, to uint64, advice int) unix.Errno 
 		return 0
 	case unix.MADV_WILLNEED, unix.MADV_HUGEPAGE, unix.MADV_NOHUGEPAGE:
 		return 0
+	}
+	if r.Flags&Uprobes != 0 && (advice == unix.MADV_DOFORK || advice == unix.MADV_DODUMP) {
+		return unix.EINVAL // it belongs to this space alone
 	}
 	set, drop := Flags(0), Flags(0)
 	switch advice {

@@ -105,7 +105,7 @@ func (s *Space) Map(q *Request, lim *Limits) (uint64, unix.Errno) {
 	r.hold()
 	s.insert(r)
 	if r.File != nil {
-		s.shows(start, end)
+		s.shows(start, end, true)
 	}
 	return start, 0
 }
@@ -285,7 +285,7 @@ func (s *Space) Protect(va, length uint64, access ipc.Access, growsDown, growsUp
 			s.split(to)
 			s.Find(at).Access = access
 			s.mergeRange(at, to)
-			s.shows(at, to)
+			s.shows(at, to, false)
 		}
 		at = to
 	}

@@ -52,14 +52,14 @@ func (s *Space) Remap(va, oldLength, newLength uint64, flags int, target uint64,
 	if oldLength == 0 && r.Flags&Shared == 0 {
 		return 0, unix.EINVAL
 	}
-	if r.Flags&Uprobes != 0 {
-		return 0, unix.EPERM
-	}
 	if keep && (r.Object != 0 || r.Flags&special != 0) {
 		return 0, unix.EINVAL
 	}
-	if oldLength > r.End-va || r.Flags&(VDSO|VVar) != 0 && newLength > oldLength {
+	if oldLength > r.End-va || r.Flags&(VDSO|VVar|Uprobes) != 0 && newLength > oldLength {
 		return 0, unix.EFAULT
+	}
+	if r.Flags&Uprobes != 0 {
+		return 0, unix.EPERM
 	}
 	if e := s.mayGrow(r, oldLength, newLength, lim); e != 0 {
 		return 0, e
@@ -107,7 +107,7 @@ func (s *Space) extend(va, more uint64) unix.Errno {
 	}
 	tail.hold()
 	s.insert(tail)
-	s.shows(va, va+more)
+	s.shows(va, va+more, true)
 	return 0
 }
 
@@ -157,6 +157,6 @@ func (s *Space) move(va, oldLength, newLength uint64, fixed, keep bool, target u
 		s.clearRange(va, va+oldLength)
 	}
 	s.insert(moved)
-	s.shows(target, target+newLength)
+	s.shows(target, target+newLength, false)
 	return target, 0
 }

@@ -23,7 +23,7 @@ type Manager struct {
 
 	// Mapped, if not nil, is told where files have come to be mapped, or to be shown
 	// afresh: uprobes.
-	Mapped func(s *Space, start, end uint64)
+	Mapped func(s *Space, start, end uint64, fresh bool)
 
 	vdso client.Object // data page, then the image
 }

@@ -10,10 +10,10 @@ import (
 	"starling/pager/client"
 )
 
-// shows tells uprobes that files may be seen in [start, end) now.
-func (s *Space) shows(start, end uint64) {
+// shows tells uprobes that files may be seen in [start, end) now; fresh: with the contents of the files.
+func (s *Space) shows(start, end uint64, fresh bool) {
 	if s.m.Mapped != nil && s.Pager != 0 {
-		s.m.Mapped(s, start, end)
+		s.m.Mapped(s, start, end, fresh)
 	}
 }
 
@@ -36,7 +36,7 @@ func (s *Space) MakeArea(at uint64) unix.Errno {
 		s.m.Pager.ObjectDestroy(o)
 		return unix.ENOMEM
 	}
-	r := Region{Start: at, End: at + pageSize, Access: ipc.Read | ipc.Execute, May: ipc.Read | ipc.Write | ipc.Execute,
+	r := Region{Start: at, End: at + pageSize, Access: ipc.Execute, May: ipc.Execute,
 		Flags: Uprobes | Shared | NoFork | NoDump, Object: o}
 	b := s.m.Pager.Batch()
 	b.Map(s.Pager, r.request())
@@ -87,10 +87,10 @@ func (s *Space) FillSlot(slot uint32, code *isa.Probed) {
 	}
 }
 
-// Probeable reports whether breakpoints are planted in a region: it shows a file, may be executed, and
-// neither the program nor anybody else writes there (valid_vma of Linux).
-func (r *Region) Probeable() bool {
-	return r.File != nil && r.Flags&Shared == 0 && r.May&ipc.Execute != 0 && r.Access&ipc.Write == 0
+// Probeable reports whether breakpoints may be in a region: it shows a file, may be executed, and nobody else
+// writes there. Planted they are only where the program does not write either (valid_vma of Linux).
+func (r *Region) Probeable(planting bool) bool {
+	return r.File != nil && r.Flags&Shared == 0 && r.May&ipc.Execute != 0 && (!planting || r.Access&ipc.Write == 0)
 }
 
 // OffsetAt is the offset in the file of an address of the region.

@@ -44,13 +44,13 @@ type Probe struct {
 	original  byte
 	code      isa.Probed
 	bytes     []byte
+	counter   uint64
 	consumers []registered
 }
 
 type registered struct {
 	Consumer
 	atReturn bool
-	counter  uint64
 }
 
 // Table is all probes.
@@ -69,20 +69,28 @@ type Spec struct {
 	// Code is the instruction there, as Check has found it.
 	Code []byte
 	// Counter is the offset of a number of 16 bits in the file that is raised in every space
-	// while it is probed; 0: none.
+	// while it is probed; 0: none. All consumers of a place have the same one.
 	Counter uint64
 }
 
-// Register adds a consumer, which is told from now on. ENOTSUPP is for Check to say.
+// Register adds a consumer, which is told from now on. EINVAL: others have another counter there.
 func (t *Table) Register(s Spec, c Consumer) unix.Errno {
+	var had []*mm.Space
+	if p := t.probe(s.Inode, s.Offset); p != nil {
+		for _, space := range t.Spaces() {
+			if p.wanted(space) {
+				had = append(had, space)
+			}
+		}
+	}
 	p := t.attach(s, c)
 	if p == nil {
 		return unix.EINVAL
 	}
 	for _, space := range t.Spaces() {
-		if c.Wants(space) {
+		if c.Wants(space) && !slices.Contains(had, space) {
 			p.plant(space, 0, isa.TaskSize)
-			p.count(space, s.Counter, 1, 0, isa.TaskSize)
+			p.count(space, 1, 0, isa.TaskSize)
 		}
 	}
 	return 0
@@ -98,11 +106,14 @@ func (t *Table) attach(s Spec, c Consumer) *Probe {
 		if !ok || len(s.Code) == 0 {
 			return nil
 		}
-		p = &Probe{inode: s.Inode, offset: s.Offset, original: s.Code[0], code: code, bytes: s.Code}
+		p = &Probe{inode: s.Inode, offset: s.Offset, original: s.Code[0], code: code, bytes: s.Code, counter: s.Counter}
 		i, _ := t.find(s.Inode.Id, s.Offset)
 		t.probes = slices.Insert(t.probes, i, p)
 	}
-	p.consumers = append(p.consumers, registered{c, c.AtReturn(), s.Counter})
+	if p.counter != s.Counter {
+		return nil
+	}
+	p.consumers = append(p.consumers, registered{c, c.AtReturn()})
 	return p
 }
 
@@ -116,14 +127,10 @@ func (t *Table) Unregister(in *vfs.Inode, offset uint64, c Consumer) {
 	if i < 0 {
 		return
 	}
-	counter := p.consumers[i].counter
 	p.consumers = slices.Delete(p.consumers, i, i+1)
 	for _, s := range t.Spaces() {
-		if c.Wants(s) {
-			p.count(s, counter, -1, 0, isa.TaskSize)
-			if !p.wanted(s) {
-				p.remove(s)
-			}
+		if c.Wants(s) && !p.wanted(s) {
+			p.remove(s)
 		}
 	}
 	if len(p.consumers) == 0 {
@@ -156,8 +163,9 @@ func (t *Table) find(inode, offset uint64) (int, bool) {
 	return low, false
 }
 
-// Mapped plants what belongs into [start, end) of a space: it has come to show files.
-func (t *Table) Mapped(s *mm.Space, start, end uint64) {
+// Mapped plants what belongs into [start, end) of a space: it has come to show files. fresh: with the
+// contents of the files, not with what was there before.
+func (t *Table) Mapped(s *mm.Space, start, end uint64, fresh bool) {
 	if len(t.probes) == 0 {
 		return
 	}
@@ -170,13 +178,12 @@ func (t *Table) Mapped(s *mm.Space, start, end uint64) {
 		low, high := max(start, r.Start), min(end, r.End)
 		for n, _ := t.find(r.File.Inode.Id, 0); n < len(t.probes) && t.probes[n].inode == r.File.Inode; n++ {
 			p := t.probes[n]
-			if p.wanted(s) {
-				p.plant(s, low, high)
+			if !p.wanted(s) {
+				continue
 			}
-			for _, c := range p.consumers {
-				if c.counter != 0 && c.Wants(s) {
-					p.count(s, c.counter, 1, low, high)
-				}
+			p.plant(s, low, high)
+			if fresh {
+				p.count(s, 1, low, high)
 			}
 		}
 	}
@@ -184,18 +191,19 @@ func (t *Table) Mapped(s *mm.Space, start, end uint64) {
 
 // Adopted is told of the space that a thread has got by execve(2).
 func (t *Table) Adopted(s *mm.Space) {
-	t.Mapped(s, 0, isa.TaskSize)
+	t.Mapped(s, 0, isa.TaskSize, true)
 }
 
 func (p *Probe) wanted(s *mm.Space) bool {
 	return slices.ContainsFunc(p.consumers, func(r registered) bool { return r.Wants(s) })
 }
 
-// places calls fn for every address in [start, end) where the probe's place is mapped.
-func (p *Probe) places(s *mm.Space, start, end uint64, fn func(va uint64)) {
+// places calls fn for every address in [start, end) where the probe's place is mapped: for planting, or
+// as it may have been planted.
+func (p *Probe) places(s *mm.Space, start, end uint64, planting bool, fn func(va uint64)) {
 	for i := range s.Regions() {
 		r := &s.Regions()[i]
-		if r.File == nil || r.File.Inode != p.inode || !r.Probeable() {
+		if r.File == nil || r.File.Inode != p.inode || !r.Probeable(planting) {
 			continue
 		}
 		if va, ok := r.AddressOf(p.offset); ok && va >= start && va < end {
@@ -207,7 +215,7 @@ func (p *Probe) places(s *mm.Space, start, end uint64, fn func(va uint64)) {
 // plant puts the breakpoint into a space. What cannot be written is left: the space is out of memory, and its
 // next fault says so.
 func (p *Probe) plant(s *mm.Space, start, end uint64) {
-	p.places(s, start, end, func(va uint64) {
+	p.places(s, start, end, true, func(va uint64) {
 		s.Probed = true
 		usermem.CopyOut(mm.Forced{S: s}, va, []byte{isa.Breakpoint})
 	})
@@ -215,7 +223,8 @@ func (p *Probe) plant(s *mm.Space, start, end uint64) {
 
 // remove puts back what was there, unless somebody else has written since.
 func (p *Probe) remove(s *mm.Space) {
-	p.places(s, 0, isa.TaskSize, func(va uint64) {
+	p.count(s, -1, 0, isa.TaskSize)
+	p.places(s, 0, isa.TaskSize, false, func(va uint64) {
 		var b [1]byte
 		if _, e := usermem.CopyIn(mm.Forced{S: s}, b[:], va); e == 0 && b[0] == isa.Breakpoint {
 			usermem.CopyOut(mm.Forced{S: s}, va, []byte{p.original})
@@ -223,9 +232,9 @@ func (p *Probe) remove(s *mm.Space) {
 	})
 }
 
-// count changes the reference counter of a probe in [start, end), where the program can write it.
-func (p *Probe) count(s *mm.Space, counter uint64, by int16, start, end uint64) {
-	if counter == 0 {
+// count changes the counter of a probe in [start, end), where the program can write it.
+func (p *Probe) count(s *mm.Space, by int16, start, end uint64) {
+	if p.counter == 0 {
 		return
 	}
 	for i := range s.Regions() {
@@ -234,7 +243,7 @@ func (p *Probe) count(s *mm.Space, counter uint64, by int16, start, end uint64) 
 		if r.File == nil || r.File.Inode != p.inode || r.Flags&mm.Shared != 0 || !r.Writable() {
 			continue
 		}
-		va, ok := r.AddressOf(counter)
+		va, ok := r.AddressOf(p.counter)
 		if !ok || va < start || va+size > end {
 			continue
 		}
@@ -253,7 +262,7 @@ func (t *Table) at(s *mm.Space, va uint64) *Probe {
 		return nil
 	}
 	r := s.Find(va)
-	if r == nil || !r.Probeable() {
+	if r == nil || !r.Probeable(false) {
 		return nil
 	}
 	return t.probe(r.File.Inode, r.OffsetAt(va))

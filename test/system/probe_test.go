@@ -1,8 +1,10 @@
 package system
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -31,6 +33,53 @@ entries 1000 returns 1000 callers 1000 of 1 processes, 0 records, cookies 0
 	got := guest(t, "", "--add", loader+":/bin/uprobes", "--add", probed+":/bin/probed", "--", "uprobes", "/bin/probed", "work", "1000")
 	if got.Status != 0 || got.Out != want {
 		t.Errorf("%+v, want\n%s", got, want)
+	}
+}
+
+// buildRules builds test/programs/proberules, static.
+func buildRules(t testing.TB) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "rules")
+	c := exec.Command("musl-gcc", "-O1", "-static", "-w", "-o", out, "../programs/proberules/rules.c")
+	if text, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("building rules: %v\n%s", err, text)
+	}
+	return out
+}
+
+// Every rule about probes is what it is on Linux, whose lines testdata has; and what Linux gets
+// wrong is right.
+func TestProbeRules(t *testing.T) {
+	rules := buildRules(t)
+	golden, err := os.ReadFile("testdata/probes/rules.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const better = `pushf: 0, pushf and popf: 7, 1 hits
+syscall: same, 1 hits
+inherit: 4 hits
+stop at a probed system call: signal 85, number 110, +2, step flag 0
+stop at a probed system call: signal 85, number 110, +2, step flag 0
+ended 0, 1 hits
+`
+	got := guest(t, "", "--add", rules+":/bin/rules", "--", "sh", "-c", "/bin/rules; /bin/rules better")
+	if want := string(golden) + better; got.Status != 0 || got.Out != want {
+		t.Errorf("status %d, errors %q\n%s", got.Status, got.Err, firstDifference(got.Out, want))
+	}
+}
+
+// The rules hold while the two builds of the personality take turns, in the middle of steps too.
+func TestProbeRulesUnderSwaps(t *testing.T) {
+	golden, err := os.ReadFile("testdata/probes/rules.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := guest(t, "", "--swap-every", "50ms", "--swap-with", "linux-next", "--swap-with", "linux", "--add", buildRules(t)+":/bin/rules", "--", "/bin/rules")
+	if got.Status != 0 || got.Out != string(golden) {
+		t.Errorf("status %d, errors %q\n%s", got.Status, got.Err, firstDifference(got.Out, string(golden)))
+	}
+	if m := regexp.MustCompile(`(\d+) swaps of linux, 0 failed`).FindStringSubmatch(got.Err); m == nil || m[1] == "0" {
+		t.Errorf("no swaps, or some failed: %q", got.Err)
 	}
 }
 

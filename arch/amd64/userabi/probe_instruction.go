@@ -73,7 +73,7 @@ var refused = map[x86asm.Op]bool{
 	x86asm.LRET: true, x86asm.LCALL: true, x86asm.LJMP: true, x86asm.SYSENTER: true, x86asm.SYSEXIT: true, x86asm.SYSRET: true,
 	x86asm.RSM: true, x86asm.WRMSR: true, x86asm.RDMSR: true, x86asm.RDPMC: true, x86asm.CLTS: true, x86asm.INVD: true, x86asm.WBINVD: true,
 	x86asm.INVLPG: true, x86asm.LGDT: true, x86asm.LIDT: true, x86asm.LLDT: true, x86asm.LTR: true, x86asm.LMSW: true,
-	x86asm.SWAPGS: true, x86asm.MONITOR: true, x86asm.MWAIT: true, x86asm.UD1: true, x86asm.UD2: true,
+	x86asm.SWAPGS: true, x86asm.MONITOR: true, x86asm.MWAIT: true,
 	x86asm.XABORT: true, x86asm.XBEGIN: true, x86asm.LSS: true,
 }
 

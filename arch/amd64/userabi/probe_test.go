@@ -39,7 +39,7 @@ func TestAnalyzeProbe(t *testing.T) {
 		{"int3", []byte{0xcc}, 0, 0, 0, nil},
 		{"int 0x80", []byte{0xcd, 0x80}, 0, 0, 0, nil},
 		{"hlt", []byte{0xf4}, 0, 0, 0, nil},
-		{"ud2", []byte{0x0f, 0x0b}, 0, 0, 0, nil},
+		{"ud2", []byte{0x0f, 0x0b}, 2, byStep, fixIP, nil},
 		{"lock add", []byte{0xf0, 0x48, 0x01, 0x07}, 0, 0, 0, nil},
 		{"mov cr3", []byte{0x0f, 0x22, 0xd8}, 0, 0, 0, nil},
 		{"mov ss", []byte{0x8e, 0xd0}, 0, 0, 0, nil},
