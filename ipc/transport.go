@@ -84,6 +84,7 @@ const (
 	ActionPark                // take the register updates, keep the thread parked; the token stays valid
 	ActionKill                // destroy the thread
 	ActionForward             // fault endpoint only: hand the fault on to the trap endpoint
+	ActionYield               // resume, but after the threads of its priority that are ready
 )
 
 // Mask is the set of register groups a reply changed. The kernel takes these

@@ -93,7 +93,7 @@ func (k *kernel) reply(t *thread, name, sequence, packed uint64) (woken *thread,
 	if to.is(ipc.EventMessage) {
 		return nil, ipc.ErrState
 	}
-	if action > ipc.ActionForward || mask&^maskAll != 0 || class > uint64(ipc.FaultOutOfMemory) || mask != 0 && to.Frame == nil {
+	if action > ipc.ActionYield || mask&^maskAll != 0 || class > uint64(ipc.FaultOutOfMemory) || mask != 0 && to.Frame == nil {
 		return nil, ipc.ErrInvalid
 	}
 	if action == ipc.ActionForward && (!to.is(ipc.EventFault) || to.B>>classShift != 0 || class == 0) {
@@ -108,6 +108,8 @@ func (k *kernel) reply(t *thread, name, sequence, packed uint64) (woken *thread,
 		to.Recalled = to.Recalled || action == ipc.ActionResumeReport && to.Frame != nil
 		to.State, to.At = cpu.StateReady, nil
 		return to, 0
+	case ipc.ActionYield:
+		k.makeReady(to)
 	case ipc.ActionKill:
 		k.destroyThread(to)
 	case ipc.ActionForward:

@@ -233,7 +233,7 @@ func (l *lab) refused(tr *Transport, r ipc.Reply, want ipc.Error) {
 func (l *lab) invalid(tr *Transport, r ipc.Reply, arg uint64) {
 	switch arg % 4 {
 	case 0:
-		r.Action = ipc.ActionForward + 1 + ipc.Action(arg/4%100)
+		r.Action = ipc.ActionYield + 1 + ipc.Action(arg/4%100)
 	case 1:
 		r.Mask = maskAll + 1<<(arg/4%8)
 	case 2:

@@ -24,7 +24,7 @@ const (
 var (
 	messageNames = [...]string{"event", "handled", "reply", "call", "answer", "notify"}
 	eventNames   = [...]string{"none", "syscall", "fault", "exception", "report", "message", "notify", "timer"}
-	actionNames  = [...]string{"resume", "resume and report", "park", "kill", "forward"}
+	actionNames  = [...]string{"resume", "resume and report", "park", "kill", "forward", "yield"}
 )
 
 // Message is one thing that went over a wire, as a tap sees it. Pointers and

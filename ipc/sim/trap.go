@@ -82,7 +82,7 @@ func (tr *Transport) replyOnce(r ipc.Reply) error {
 	if t.server != nil {
 		return ipc.ErrState // a call is answered with Answer
 	}
-	if r.Mask&^maskAll != 0 || r.Action > ipc.ActionForward || r.Class > ipc.FaultOutOfMemory {
+	if r.Mask&^maskAll != 0 || r.Action > ipc.ActionYield || r.Class > ipc.FaultOutOfMemory {
 		return ipc.ErrInvalid
 	}
 	if r.Action == ipc.ActionForward && (t.event.Kind != ipc.EventFault || t.event.Class != ipc.FaultNone || r.Class == ipc.FaultNone) {
@@ -101,6 +101,8 @@ func (tr *Transport) replyOnce(r ipc.Reply) error {
 	case ipc.ActionResume:
 		tr.k.release(t)
 		tr.k.last = t
+	case ipc.ActionYield:
+		tr.k.release(t)
 	case ipc.ActionKill:
 		tr.k.destroyThread(t)
 	case ipc.ActionForward:

@@ -149,7 +149,7 @@ func (w *Transport) describe(ev *ipc.Event) string {
 }
 
 func actionName(a ipc.Action) string {
-	names := [...]string{"resume", "resume-and-report", "park", "kill", "forward"}
+	names := [...]string{"resume", "resume-and-report", "park", "kill", "forward", "yield"}
 	if int(a) < len(names) {
 		return names[a]
 	}

@@ -260,7 +260,7 @@ func sysSetpriority(c *task.Call) task.Result {
 	return fail(e)
 }
 
-func sysSchedYield(c *task.Call) task.Result { return 0 }
+func sysSchedYield(c *task.Call) task.Result { return task.Yielded }
 
 // schedTarget is the thread that a pid of a sched_ call means.
 func schedTarget(c *task.Call) (*task.Thread, unix.Errno) {

@@ -18,6 +18,8 @@ const (
 	// NoReturn: the call set the registers itself, or its thread will not go on in
 	// this call: sigreturn, execve, exit.
 	NoReturn Result = -1<<40 + 1
+	// Yielded is the result 0 of a call that lets the other programs run first.
+	Yielded Result = -1<<40 + 2
 )
 
 // Err is the result of a failed call. Errno 0 is the result 0.

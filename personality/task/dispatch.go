@@ -191,11 +191,28 @@ func (k *Core) called(t *Thread, r Result) {
 			k.interrupt(t)
 		}
 	default:
-		if r != NoReturn {
+		if r > Yielded {
 			k.setResult(t, r)
+		} else if r == Yielded {
+			k.yield(t)
+			return
 		}
 		t.become(Leaving)
 	}
+}
+
+// yield ends a call that lets others run first. A thread that has something to attend to
+// on its way does that instead.
+func (k *Core) yield(t *Thread) {
+	k.setResult(t, 0)
+	t.become(Leaving)
+	if t.attention&(attendLeaving|AttendProbe) != 0 || t.RestoreMask {
+		return
+	}
+	t.become(Running)
+	mask := t.changed
+	t.changed = 0
+	k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionYield, Mask: mask})
 }
 
 // setResult puts the result of a call in its register. A temporary mask ends with the call

@@ -32,7 +32,7 @@ var boots = []struct {
 
 // leastCases is how many cases the guest has at least: a guest that stops early is
 // not a success.
-const leastCases = 44
+const leastCases = 45
 
 // roundTripLimit is the most instructions that program -> kernel -> server -> kernel ->
 // program may take, the server's transport included.

@@ -11,6 +11,7 @@ var runCases = []testCase{
 	{"they share it, too, when a server is woken often", func(g *guest) error { return sharing(g, milliseconds) }},
 	{"user time is accounted", userTime},
 	{"a program that calls without end does not starve another", callerAndComputer},
+	{"a program that yields runs after the others", yielding},
 }
 
 // sharing lets programs compute while this server waits for a step at a time. A thread whose slice began anew
@@ -93,6 +94,37 @@ func callerAndComputer(g *guest) error {
 	}
 	if computer.word(0) == 0 || calls < 10 {
 		return errorf("%d calls, %d rounds", calls, computer.word(0))
+	}
+	return nil
+}
+
+func yielding(g *guest) error {
+	caller, err := g.run(callForever)
+	if err != nil {
+		return err
+	}
+	if _, err := caller.expect(ipc.EventSyscall); err != nil {
+		return err
+	}
+	computer, err := g.newProgram(countForever)
+	if err != nil {
+		return err
+	}
+	computer.frame.Regs.DI = dataAt
+	if err := computer.start(); err != nil {
+		return err
+	}
+	for range 3 {
+		before := computer.word(0)
+		if err := caller.reply(ipc.ActionYield, ipc.MaskResult); err != nil {
+			return err
+		}
+		if _, err := caller.expect(ipc.EventSyscall); err != nil {
+			return err
+		}
+		if computer.word(0) == before {
+			return errorf("the other did not run, it has %d rounds", before)
+		}
 	}
 	return nil
 }

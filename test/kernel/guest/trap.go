@@ -223,7 +223,7 @@ func staleTokens(g *guest) error {
 		return err
 	}
 	// Masks and actions that do not exist.
-	for _, r := range []ipc.Reply{{Token: p.token, Mask: 0x8000}, {Token: p.token, Action: 5}, {Token: p.token, Action: ipc.ActionForward, Class: 1}} {
+	for _, r := range []ipc.Reply{{Token: p.token, Mask: 0x8000}, {Token: p.token, Action: ipc.ActionYield + 1}, {Token: p.token, Action: ipc.ActionForward, Class: 1}} {
 		var ev ipc.Event
 		if err := g.t.Reply(r); err != nil {
 			return err

@@ -79,7 +79,8 @@ const tail = `
 ## Replies
 
 A reply says what to do with the thread: Resume (0), ResumeReport (1: it reports before its next instruction), Park
-(2: it stays stopped, the token stays valid), Kill (3), Forward (4: faults only, on to the trap endpoint). Its mask says which
+(2: it stays stopped, the token stays valid), Kill (3), Forward (4: faults only, on to the trap endpoint), Yield (5: it goes on after the
+others of its priority). Its mask says which
 groups of registers the kernel takes from the frame; everything else keeps its value, whatever the frame says:
 
 | bit | group | made safe |
