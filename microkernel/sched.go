@@ -14,37 +14,32 @@ const (
 // queue is an intrusive list of threads, first in first out.
 type queue struct{ head, tail *thread }
 
-func (q *queue) push(t *thread) {
-	t.next, t.previous = nil, q.tail
-	if q.tail == nil {
-		q.head = t
+// join makes b follow a; nil is what is before the first and behind the last.
+func (q *queue) join(a, b *thread) {
+	if a == nil {
+		q.head = b
 	} else {
-		q.tail.next = t
+		a.next = b
 	}
-	q.tail = t
+	if b == nil {
+		q.tail = a
+	} else {
+		b.previous = a
+	}
+}
+
+func (q *queue) push(t *thread) {
+	q.join(q.tail, t)
+	q.join(t, nil)
 }
 
 func (q *queue) pushFront(t *thread) {
-	t.previous, t.next = nil, q.head
-	if q.head == nil {
-		q.tail = t
-	} else {
-		q.head.previous = t
-	}
-	q.head = t
+	q.join(t, q.head)
+	q.join(nil, t)
 }
 
 func (q *queue) remove(t *thread) {
-	if t.previous != nil {
-		t.previous.next = t.next
-	} else {
-		q.head = t.next
-	}
-	if t.next != nil {
-		t.next.previous = t.previous
-	} else {
-		q.tail = t.previous
-	}
+	q.join(t.previous, t.next)
 	t.next, t.previous = nil, nil
 }
 
@@ -117,15 +112,15 @@ func (k *kernel) pick() *thread {
 		k.halt()
 	}
 	p := uint8(bits.TrailingZeros32(k.ready))
-	t := k.queues[p].head
-	k.unready(t)
-	if t.held && k.over(p) && k.ready&(1<<p) != 0 {
+	q := &k.queues[p]
+	if t := q.head; t.held && k.over(p) {
 		t.held = false
-		k.makeReady(t)
-		t = k.queues[p].head
-		k.unready(t)
+		q.remove(t)
+		q.push(t)
 	}
-	if !t.held || k.over(p) {
+	t := q.head
+	k.unready(t)
+	if !t.held {
 		k.sliceEnd[p] = k.now + sliceTime
 	}
 	t.held = false
