@@ -20,8 +20,8 @@ type area struct {
 // Shares of all memory, in parts of 64. What is neither data nor tables at the start is
 // undecided (growth.go).
 const (
-	dataShare   = 32 // data at the start
-	growShare   = 8  // more data at a time
+	dataShare   = 16 // data at the start
+	growShare   = 4  // more data at a time
 	tablesShare = 1  // nodes at the start, and more of them at a time
 	keepTables  = 5  // of what is undecided, data leaves tables so much in all
 	keepKernel  = 5  // and the kernel so much

@@ -11,7 +11,7 @@ import (
 
 // programEnded is called by the core when the program has ended.
 func (p *Personality) programEnded(status int32) {
-	p.report = supervise.Report{State: supervise.Exited, Code: uint32(status >> 8 & 0xff), Signal: uint32(status & 0x7f)}
+	p.report = supervise.Report{State: supervise.Exited, Code: uint32(status >> 8 & 0xff), Signal: uint32(status & 0x7f), Text: p.memoryKills()}
 	p.changed()
 }
 
@@ -45,6 +45,22 @@ func (p *Personality) statistics() string {
 		len(p.k.Processes()), threads, running, p.k.Forks())
 	for _, m := range p.missing() {
 		fmt.Fprintf(&b, "{\"missing\":%q,\"count\":%d}\n", m.name, m.count)
+	}
+	return b.String()
+}
+
+// memoryKills is a line of JSON for each of the last processes that had to end because memory
+// had run out.
+func (p *Personality) memoryKills() string {
+	var b strings.Builder
+	for _, m := range p.k.MemoryKills() {
+		name := strings.Map(func(r rune) rune {
+			if r < ' ' || r > '~' || r == '"' || r == '\\' {
+				return '?'
+			}
+			return r
+		}, m.Name)
+		fmt.Fprintf(&b, `{"memoryKilled":"%s","pid":%d,"resident":%d,"free":%d,"spare":%d}`+"\n", name, m.Pid, m.Resident, m.Free, m.Spare)
 	}
 	return b.String()
 }

@@ -33,6 +33,7 @@ type TasksT struct {
 	LastRun     int32           `json:"last_run"`
 	CorePattern string          `json:"core_pattern"`
 	CoreUsesPid int32           `json:"core_uses_pid"`
+	MemoryKills []*MemoryKillT  `json:"memory_kills"`
 }
 
 func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
@@ -121,6 +122,19 @@ func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 		queuedOffset = builder.EndVector(queuedLength)
 	}
 	corePatternOffset := builder.CreateString(t.CorePattern)
+	memoryKillsOffset := flatbuffers.UOffsetT(0)
+	if t.MemoryKills != nil {
+		memoryKillsLength := len(t.MemoryKills)
+		memoryKillsOffsets := make([]flatbuffers.UOffsetT, memoryKillsLength)
+		for j := 0; j < memoryKillsLength; j++ {
+			memoryKillsOffsets[j] = t.MemoryKills[j].Pack(builder)
+		}
+		TasksStartMemoryKillsVector(builder, memoryKillsLength)
+		for j := memoryKillsLength - 1; j >= 0; j-- {
+			builder.PrependUOffsetT(memoryKillsOffsets[j])
+		}
+		memoryKillsOffset = builder.EndVector(memoryKillsLength)
+	}
 	TasksStart(builder)
 	TasksAddThreads(builder, threadsOffset)
 	TasksAddProcesses(builder, processesOffset)
@@ -146,6 +160,7 @@ func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	TasksAddLastRun(builder, t.LastRun)
 	TasksAddCorePattern(builder, corePatternOffset)
 	TasksAddCoreUsesPid(builder, t.CoreUsesPid)
+	TasksAddMemoryKills(builder, memoryKillsOffset)
 	return TasksEnd(builder)
 }
 
@@ -214,6 +229,13 @@ func (rcv *Tasks) UnPackTo(t *TasksT) {
 	t.LastRun = rcv.LastRun()
 	t.CorePattern = string(rcv.CorePattern())
 	t.CoreUsesPid = rcv.CoreUsesPid()
+	memoryKillsLength := rcv.MemoryKillsLength()
+	t.MemoryKills = make([]*MemoryKillT, memoryKillsLength)
+	for j := 0; j < memoryKillsLength; j++ {
+		x := MemoryKill{}
+		rcv.MemoryKills(&x, j)
+		t.MemoryKills[j] = x.UnPack()
+	}
 }
 
 func (rcv *Tasks) UnPack() *TasksT {
@@ -588,8 +610,28 @@ func (rcv *Tasks) MutateCoreUsesPid(n int32) bool {
 	return rcv._tab.MutateInt32Slot(54, n)
 }
 
+func (rcv *Tasks) MemoryKills(obj *MemoryKill, j int) bool {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(56))
+	if o != 0 {
+		x := rcv._tab.Vector(o)
+		x += flatbuffers.UOffsetT(j) * 4
+		x = rcv._tab.Indirect(x)
+		obj.Init(rcv._tab.Bytes, x)
+		return true
+	}
+	return false
+}
+
+func (rcv *Tasks) MemoryKillsLength() int {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(56))
+	if o != 0 {
+		return rcv._tab.VectorLen(o)
+	}
+	return 0
+}
+
 func TasksStart(builder *flatbuffers.Builder) {
-	builder.StartObject(26)
+	builder.StartObject(27)
 }
 func TasksAddThreads(builder *flatbuffers.Builder, threads flatbuffers.UOffsetT) {
 	builder.PrependUOffsetTSlot(0, flatbuffers.UOffsetT(threads), 0)
@@ -683,6 +725,12 @@ func TasksAddCorePattern(builder *flatbuffers.Builder, corePattern flatbuffers.U
 }
 func TasksAddCoreUsesPid(builder *flatbuffers.Builder, coreUsesPid int32) {
 	builder.PrependInt32Slot(25, coreUsesPid, 0)
+}
+func TasksAddMemoryKills(builder *flatbuffers.Builder, memoryKills flatbuffers.UOffsetT) {
+	builder.PrependUOffsetTSlot(26, flatbuffers.UOffsetT(memoryKills), 0)
+}
+func TasksStartMemoryKillsVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
+	return builder.StartVector(4, numElems, 4)
 }
 func TasksEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -32,6 +32,7 @@ type TasksT struct {
 	Switches    uint64          `json:"switches"`
 	CorePattern string          `json:"core_pattern"`
 	CoreUsesPid int32           `json:"core_uses_pid"`
+	MemoryKills []*MemoryKillT  `json:"memory_kills"`
 	MostThreads uint32          `json:"most_threads"`
 }
 
@@ -121,6 +122,19 @@ func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 		queuedOffset = builder.EndVector(queuedLength)
 	}
 	corePatternOffset := builder.CreateString(t.CorePattern)
+	memoryKillsOffset := flatbuffers.UOffsetT(0)
+	if t.MemoryKills != nil {
+		memoryKillsLength := len(t.MemoryKills)
+		memoryKillsOffsets := make([]flatbuffers.UOffsetT, memoryKillsLength)
+		for j := 0; j < memoryKillsLength; j++ {
+			memoryKillsOffsets[j] = t.MemoryKills[j].Pack(builder)
+		}
+		TasksStartMemoryKillsVector(builder, memoryKillsLength)
+		for j := memoryKillsLength - 1; j >= 0; j-- {
+			builder.PrependUOffsetT(memoryKillsOffsets[j])
+		}
+		memoryKillsOffset = builder.EndVector(memoryKillsLength)
+	}
 	TasksStart(builder)
 	TasksAddThreads(builder, threadsOffset)
 	TasksAddProcesses(builder, processesOffset)
@@ -145,6 +159,7 @@ func (t *TasksT) Pack(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	TasksAddSwitches(builder, t.Switches)
 	TasksAddCorePattern(builder, corePatternOffset)
 	TasksAddCoreUsesPid(builder, t.CoreUsesPid)
+	TasksAddMemoryKills(builder, memoryKillsOffset)
 	TasksAddMostThreads(builder, t.MostThreads)
 	return TasksEnd(builder)
 }
@@ -213,6 +228,13 @@ func (rcv *Tasks) UnPackTo(t *TasksT) {
 	t.Switches = rcv.Switches()
 	t.CorePattern = string(rcv.CorePattern())
 	t.CoreUsesPid = rcv.CoreUsesPid()
+	memoryKillsLength := rcv.MemoryKillsLength()
+	t.MemoryKills = make([]*MemoryKillT, memoryKillsLength)
+	for j := 0; j < memoryKillsLength; j++ {
+		x := MemoryKill{}
+		rcv.MemoryKills(&x, j)
+		t.MemoryKills[j] = x.UnPack()
+	}
 	t.MostThreads = rcv.MostThreads()
 }
 
@@ -576,8 +598,28 @@ func (rcv *Tasks) MutateCoreUsesPid(n int32) bool {
 	return rcv._tab.MutateInt32Slot(54, n)
 }
 
-func (rcv *Tasks) MostThreads() uint32 {
+func (rcv *Tasks) MemoryKills(obj *MemoryKill, j int) bool {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(56))
+	if o != 0 {
+		x := rcv._tab.Vector(o)
+		x += flatbuffers.UOffsetT(j) * 4
+		x = rcv._tab.Indirect(x)
+		obj.Init(rcv._tab.Bytes, x)
+		return true
+	}
+	return false
+}
+
+func (rcv *Tasks) MemoryKillsLength() int {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(56))
+	if o != 0 {
+		return rcv._tab.VectorLen(o)
+	}
+	return 0
+}
+
+func (rcv *Tasks) MostThreads() uint32 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(58))
 	if o != 0 {
 		return rcv._tab.GetUint32(o + rcv._tab.Pos)
 	}
@@ -585,11 +627,11 @@ func (rcv *Tasks) MostThreads() uint32 {
 }
 
 func (rcv *Tasks) MutateMostThreads(n uint32) bool {
-	return rcv._tab.MutateUint32Slot(56, n)
+	return rcv._tab.MutateUint32Slot(58, n)
 }
 
 func TasksStart(builder *flatbuffers.Builder) {
-	builder.StartObject(27)
+	builder.StartObject(28)
 }
 func TasksAddThreads(builder *flatbuffers.Builder, threads flatbuffers.UOffsetT) {
 	builder.PrependUOffsetTSlot(0, flatbuffers.UOffsetT(threads), 0)
@@ -681,8 +723,14 @@ func TasksAddCorePattern(builder *flatbuffers.Builder, corePattern flatbuffers.U
 func TasksAddCoreUsesPid(builder *flatbuffers.Builder, coreUsesPid int32) {
 	builder.PrependInt32Slot(25, coreUsesPid, 0)
 }
+func TasksAddMemoryKills(builder *flatbuffers.Builder, memoryKills flatbuffers.UOffsetT) {
+	builder.PrependUOffsetTSlot(26, flatbuffers.UOffsetT(memoryKills), 0)
+}
+func TasksStartMemoryKillsVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
+	return builder.StartVector(4, numElems, 4)
+}
 func TasksAddMostThreads(builder *flatbuffers.Builder, mostThreads uint32) {
-	builder.PrependUint32Slot(26, mostThreads, 0)
+	builder.PrependUint32Slot(27, mostThreads, 0)
 }
 func TasksEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -78,7 +78,11 @@ func (k *Core) giveKernelThread(t *Thread) unix.Errno {
 	if err == ipc.ErrMemory && k.Pager.KernelGrant(grantPages) == client.OK {
 		h, token, err = k.Transport.ThreadCreate(&spec)
 	}
-	if err != nil {
+	switch err {
+	case nil:
+	case ipc.ErrMemory:
+		return unix.ENOMEM
+	default:
 		return unix.EAGAIN
 	}
 	t.Handle, t.token, t.Fresh = uint32(h), token, true
@@ -173,6 +177,8 @@ func Clone(c *Call, q *CloneArgs) Result {
 	space := t.MM
 	if q.Flags&unix.CLONE_VM != 0 {
 		space.Get()
+	} else if !k.roomToFork() {
+		return Err(unix.ENOMEM)
 	} else if space, e = t.MM.Fork(); e != 0 {
 		return Err(e)
 	}
@@ -212,6 +218,32 @@ func Clone(c *Call, q *CloneArgs) Result {
 		return c.Block(RestartNoIntr, 0)
 	}
 	return Result(tid)
+}
+
+// Pages that fork(2) leaves alone. A child takes its own page tables and copies only when it runs, and
+// by then it is too late to refuse: whoever touches memory next would have to be killed for it,
+// instead of fork's caller getting ENOMEM.
+const (
+	roomAtLeast   = 64
+	roomForTables = 20 // of a child: four levels in several places, the kernel's and the pager's
+	roomForData   = 24 // of a child: what it stores to first, and what is kept about it here
+	roomPlenty    = 4096
+)
+
+// roomToFork tells whether there is memory for one more process.
+func (k *Core) roomToFork() bool {
+	s := k.Pager.Stats()
+	if s.Spare >= roomPlenty {
+		return true
+	}
+	young := uint64(1)
+	for _, p := range k.processes {
+		if u := p.leader; u != nil && u.token.Sequence == 0 {
+			young++ // it has not done anything yet
+		}
+	}
+	return s.Spare+min(s.TablesFree, k.Transport.KernelFree()) >= roomAtLeast+young*roomForTables &&
+		s.FramesFree >= s.Reserve+roomAtLeast+young*(roomForTables+roomForData)
 }
 
 // unborn forgets a process that never had a thread that ran.

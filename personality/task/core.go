@@ -2,6 +2,7 @@ package task
 
 import (
 	"math/rand/v2"
+	"starling/personality/state"
 	"unsafe"
 
 	"starling/arch/isa"
@@ -106,9 +107,11 @@ type Core struct {
 
 	exited     bool
 	exitStatus int32
-	switches   uint64
-	lastRun    *Thread
-	version    version
+	// memoryKills are the last processes that were ended because memory had run out.
+	memoryKills []*state.MemoryKillT
+	switches    uint64
+	lastRun     *Thread
+	version     version
 
 	slot *ipc.Slot // the transport's, or a full one
 }

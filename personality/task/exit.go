@@ -2,6 +2,7 @@ package task
 
 import (
 	"golang.org/x/sys/unix"
+	"starling/personality/state"
 
 	"starling/ipc"
 	"starling/personality/clock"
@@ -334,9 +335,26 @@ func (k *Core) outOfMemory(t *Thread) {
 	if victim == nil {
 		victim = t.Proc
 	}
+	k.noteMemoryKill(victim)
 	victim.MemoryKilled = true
 	k.endProcess(victim, int32(unix.SIGKILL), AttendNow) // its memory is wanted at once
 }
+
+// maxMemoryKills is how many of the last processes that memory ended are remembered.
+const maxMemoryKills = 8
+
+func (k *Core) noteMemoryKill(p *Process) {
+	st := k.Pager.Stats()
+	var resident uint64
+	if u := p.Any(); u != nil && u.MM != nil {
+		resident = u.MM.Resident()
+	}
+	m := &state.MemoryKillT{Pid: p.Pid, Name: p.leader.Comm, Resident: resident, Free: st.FramesFree - st.Spare, Spare: st.Spare}
+	k.memoryKills = append(k.memoryKills[max(0, len(k.memoryKills)+1-maxMemoryKills):len(k.memoryKills):len(k.memoryKills)], m)
+}
+
+// MemoryKills are the last processes that were ended because memory had run out.
+func (k *Core) MemoryKills() []*state.MemoryKillT { return k.memoryKills }
 
 // Exited tells whether the program has ended, and how.
 func (k *Core) Exited() (status int32, ok bool) { return k.exitStatus, k.exited }

@@ -30,6 +30,7 @@ func (k *Core) Import(t *state.TasksT, m *state.MemoryT, r *vfs.Restorer) unix.E
 	k.CorePattern = CorePattern{t.CorePattern, t.CoreUsesPid}
 	k.exited, k.exitStatus = t.Exited, t.ExitStatus
 	k.switches = t.Switches
+	k.memoryKills = t.MemoryKills
 	clear(k.Missing)
 	for _, x := range t.Missing {
 		k.Missing[x.Number] = x.Count

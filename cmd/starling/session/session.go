@@ -255,10 +255,22 @@ func (st *state) line(line []byte) {
 func aboutTheRun(text string) (messages []string) {
 	for line := range strings.Lines(text) {
 		var counter struct {
-			Missing string `json:"missing"`
-			Count   int    `json:"count"`
+			Missing      string `json:"missing"`
+			Count        int    `json:"count"`
+			MemoryKilled string `json:"memoryKilled"`
+			PID          int    `json:"pid"`
+			Resident     uint64 `json:"resident"` // pages
+			Free         uint64 `json:"free"`
+			Spare        uint64 `json:"spare"`
 		}
-		if json.Unmarshal([]byte(line), &counter) == nil && counter.Missing != "" {
+		if json.Unmarshal([]byte(line), &counter) != nil {
+			continue
+		}
+		if counter.MemoryKilled != "" {
+			messages = append(messages, fmt.Sprintf("memory had run out, so process %d (%s) was killed: it had %d pages, %d frames and %d undecided pages were left; --mem gives more",
+				counter.PID, counter.MemoryKilled, counter.Resident, counter.Free, counter.Spare))
+		}
+		if counter.Missing != "" {
 			messages = append(messages, fmt.Sprintf("missing system call %s, made %d times", counter.Missing, counter.Count))
 		}
 	}

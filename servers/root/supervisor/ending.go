@@ -141,7 +141,7 @@ func (r *Root) askPersonality() {
 		r.say(control.ToHost{Refused: &control.Refused{Errno: report.Code, Text: report.Text}})
 		return
 	}
-	r.say(control.ToHost{Exit: &control.Exit{Code: report.Code, Signal: report.Signal, Text: r.aboutTheRun()}})
+	r.say(control.ToHost{Exit: &control.Exit{Code: report.Code, Signal: report.Signal, Text: report.Text + r.aboutTheRun()}})
 }
 
 // aboutTheRun is the personality's counters, if the run was to be counted.
