@@ -107,9 +107,12 @@ func measureStarling(s *system, o *options, cases []bench.Case, report *bench.Re
 		}
 		for i := 0; err == nil && i < len(cases); i++ {
 			o.log("%s", cases[i].Name)
-			if counting {
+			switch _, isSwap := cases[i].Swap(); {
+			case isSwap:
+				err = report.Rows[i].Pause(m.guest, cases[i], counting, m.swap)
+			case counting:
 				err = report.Rows[i].Count(m.guest, cases[i], m.switches)
-			} else {
+			default:
 				err = report.Rows[i].Time(m.guest, cases[i])
 			}
 		}
@@ -127,7 +130,7 @@ type starlingMachine struct {
 	process  *qemu.Process
 	input    *io.PipeWriter
 	commands chan control.FromHost
-	stats    chan *control.Stats
+	answers  chan control.ToHost
 	ended    chan []string
 }
 
@@ -137,7 +140,7 @@ func bootStarling(c qemu.Config, image []byte) (*starlingMachine, error) {
 		return nil, err
 	}
 	m := &starlingMachine{
-		process: p, commands: make(chan control.FromHost), stats: make(chan *control.Stats, 1), ended: make(chan []string, 1),
+		process: p, commands: make(chan control.FromHost), answers: make(chan control.ToHost, 1), ended: make(chan []string, 1),
 	}
 	inRead, inWrite := io.Pipe()
 	outRead, outWrite := io.Pipe()
@@ -147,8 +150,8 @@ func bootStarling(c qemu.Config, image []byte) (*starlingMachine, error) {
 		Input: inRead, Output: outWrite, Stderr: os.Stderr, Commands: m.commands,
 		OnLine: func(line []byte) {
 			var to control.ToHost
-			if json.Unmarshal(line, &to) == nil && to.Stats != nil {
-				m.stats <- to.Stats
+			if json.Unmarshal(line, &to) == nil && (to.Stats != nil || to.Swap != nil) {
+				m.answers <- to
 			}
 		},
 	}
@@ -163,18 +166,39 @@ func bootStarling(c qemu.Config, image []byte) (*starlingMachine, error) {
 
 // switches asks the kernel for the address-space switches so far.
 func (m *starlingMachine) switches() (uint64, error) {
+	a, err := m.ask(control.FromHost{Stats: true})
+	if err == nil && a.Stats == nil {
+		err = errUnexpected
+	}
+	if err != nil {
+		return 0, err
+	}
+	return a.Stats.SpaceSwitches, nil
+}
+
+// swap swaps the Linux server.
+func (m *starlingMachine) swap(build string) (*control.Swapped, error) {
+	a, err := m.ask(control.FromHost{Swap: &control.Swap{Server: "linux", With: build}})
+	if err == nil && a.Swap == nil {
+		err = errUnexpected
+	}
+	return a.Swap, err
+}
+
+// ask sends a line to root and waits for the answer.
+func (m *starlingMachine) ask(c control.FromHost) (control.ToHost, error) {
 	select {
-	case m.commands <- control.FromHost{Stats: true}:
+	case m.commands <- c:
 	case <-m.process.Done():
-		return 0, io.ErrUnexpectedEOF
+		return control.ToHost{}, io.ErrUnexpectedEOF
 	}
 	select {
-	case s := <-m.stats:
-		return s.SpaceSwitches, nil
+	case a := <-m.answers:
+		return a, nil
 	case <-m.process.Done():
-		return 0, io.ErrUnexpectedEOF
+		return control.ToHost{}, io.ErrUnexpectedEOF
 	case <-time.After(measurePatience):
-		return 0, errors.New("root does not answer on the control channel")
+		return control.ToHost{}, errors.New("root does not answer on the control channel")
 	}
 }
 
@@ -208,6 +232,9 @@ func measureLinux(s *system, o *options, program string, cases []bench.Case, rep
 		guest := bench.NewGuest(p.Terminal, p.Terminal, measurePatience)
 		err = guest.Ready()
 		for i := 0; err == nil && i < len(cases); i++ {
+			if _, isSwap := cases[i].Swap(); isSwap {
+				continue
+			}
 			o.log("%s", cases[i].Name)
 			if counting {
 				err = report.Rows[i].CountLinux(guest, cases[i])

@@ -4,6 +4,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -56,14 +57,15 @@ var Cases = []Case{
 
 // Choose returns the named cases, or all.
 func Choose(names []string) ([]Case, error) {
+	all := slices.Concat(Cases, Swaps)
 	if len(names) == 0 {
-		return Cases, nil
+		return all, nil
 	}
 	var chosen []Case
 	var known []string
 	for _, name := range names {
 		found := false
-		for _, c := range Cases {
+		for _, c := range all {
 			if c.Name == name {
 				chosen = append(chosen, c)
 				found = true
@@ -71,7 +73,7 @@ func Choose(names []string) ([]Case, error) {
 		}
 		if !found {
 			if known == nil {
-				for _, c := range Cases {
+				for _, c := range all {
 					known = append(known, c.Name)
 				}
 			}

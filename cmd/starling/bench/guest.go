@@ -10,15 +10,17 @@ import (
 	"time"
 )
 
-// Script is what the guest's shell runs: it takes lines "ARGUMENTS OF BENCH" on
-// standard input, runs each, and says so, so that the host can look at the
-// kernel's counters between two measurements.
-const Script = "echo @ready; while read -r line; do /bench $line; echo @done $?; done"
+// Script is what the guest's shell runs: it takes lines "ARGUMENTS OF BENCH", or
+// "!SCRIPT", on standard input, runs each, and says so, so that the host can look at
+// the kernel's counters between two measurements.
+const Script = `echo @ready; while read -r line; do case $line in !*) eval "${line#!}";; *) /bench $line;; esac; echo @done $?; done`
 
 // Words of the script's protocol.
 const (
 	wordReady = "@ready"
 	wordDone  = "@done"
+
+	wordScript = "!"
 )
 
 // Guest is the script's other end.
