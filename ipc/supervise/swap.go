@@ -1,6 +1,8 @@
 package supervise
 
 import (
+	"unsafe"
+
 	"starling/ipc"
 )
 
@@ -57,6 +59,8 @@ const (
 	CommandTakeOver
 	// CommandCommit: it goes on where the other one stopped.
 	CommandCommit
+	// CommandSign: it gives a sign of life, StageActive.
+	CommandSign
 )
 
 // Stage is how far an instance has come.
@@ -77,8 +81,10 @@ const (
 const (
 	instanceSize = 80
 	textPlace    = 128
-	textRoom     = 896
-	fieldsPlace  = textPlace + textRoom
+	textRoom     = 768
+	eventPlace   = textPlace + textRoom
+	eventRoom    = 128
+	fieldsPlace  = eventPlace + eventRoom
 	// MaxFields is the longest list of fields in bytes.
 	MaxFields = ipc.PageSize - fieldsPlace
 )
@@ -146,6 +152,12 @@ func (p Page) PutOutcome(o Outcome) {
 	i.MutateDigest(o.Digest)
 	i.MutateText(uint32(copy(p[textPlace:][:textRoom], o.Text)))
 	i.MutateStage(uint32(o.Stage))
+}
+
+// Event is where an instance takes its events, so that root knows the last one when it dies.
+func (p Page) Event() *ipc.Event {
+	const _ = eventRoom - unsafe.Sizeof(ipc.Event{}) // it fits
+	return (*ipc.Event)(unsafe.Pointer(&p[eventPlace]))
 }
 
 // Fields is a copy of the list of fields in the page (wire.Schema.Known).

@@ -104,13 +104,13 @@ func Run[S any](c Config[S], p Personality[S]) error {
 // serve handles one event after the other. An error of Wait is that of the reply
 // before it, whose thread is gone, unless it does not go away.
 func (in *Instance[S]) serve() error {
-	var ev ipc.Event
+	ev := in.Page.Event()
 	failed := false
 	for {
 		if in.count++; in.count >= collectEvery {
 			in.collect()
 		}
-		if err := in.Transport.Wait(in.Endpoint, &ev); err != nil {
+		if err := in.Transport.Wait(in.Endpoint, ev); err != nil {
 			if failed {
 				return fmt.Errorf("wait: %w", err)
 			}
@@ -120,14 +120,14 @@ func (in *Instance[S]) serve() error {
 		failed = false
 		if ev.Kind == ipc.EventNotify && ev.Bits&supervise.HandOverBit != 0 {
 			if ev.Bits &^= supervise.HandOverBit; ev.Bits != 0 {
-				in.p.Handle(&ev)
+				in.p.Handle(ev)
 			}
 			if err := in.handOver(); err != nil {
 				return err
 			}
 			continue
 		}
-		in.p.Handle(&ev)
+		in.p.Handle(ev)
 	}
 }
 
@@ -145,6 +145,8 @@ func (in *Instance[S]) handOver() error {
 	switch {
 	case o.Number == in.done:
 		return nil
+	case o.Command == supervise.CommandSign:
+		return in.say(o, supervise.Outcome{Stage: supervise.StageActive})
 	case o.Command == supervise.CommandResume: // the order was withdrawn before it was seen
 		return in.active(o)
 	case o.Command != supervise.CommandHandOver:

@@ -77,14 +77,16 @@ type Server struct {
 	Eager    bool   // all of the heap is there from the start, not on demand
 	Restart  Restart
 	Restarts int
-	Space    bool // may use its own address space
-	Devices  []Device
-	Windows  []Window
-	View     []View   // what the pager maps into its window
-	Files    []string // files of the boot bundle that it is told about
-	Args     []string
-	Swap     bool    // another instance can take over while it runs
-	Builds   []Build // what can be swapped in, beside Binary
+	// Hang is how many seconds it may be without a sign of life before it counts as dead; 0: for ever.
+	Hang    int
+	Space   bool // may use its own address space
+	Devices []Device
+	Windows []Window
+	View    []View   // what the pager maps into its window
+	Files   []string // files of the boot bundle that it is told about
+	Args    []string
+	Swap    bool    // another instance can take over while it runs
+	Builds  []Build // what can be swapped in, beside Binary
 }
 
 // Build is a program that a server can run, under the name that people ask for.

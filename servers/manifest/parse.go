@@ -94,6 +94,7 @@ func (p *parser) servers(v value) error {
 			"eager":    v.truth(&s.Eager),
 			"restart":  choose(&s.Restart, map[string]Restart{"shutdown": Shutdown, "always": Always}),
 			"restarts": func(v value) error { return v.number(&s.Restarts, 1_000_000) },
+			"hang":     func(v value) error { return v.number(&s.Hang, 86_400) },
 			"space":    v.truth(&s.Space),
 			"files":    v.texts(&s.Files),
 			"args":     v.texts(&s.Args),

@@ -96,6 +96,8 @@ func (p *parser) resolveSwap(s *Server, at value) error {
 	switch {
 	case !s.Swap && len(s.Builds) > 0:
 		return at.at("builds").fault("builds are for swapping, but swap is not true")
+	case !s.Swap && s.Hang > 0:
+		return at.at("hang").fault("signs of life come from servers that can be swapped, but swap is not true")
 	case s.Swap && (s.Role == Pager || s.Role == Console || len(s.Devices) > 0):
 		return at.at("swap").fault("pagers, consoles and drivers cannot be swapped")
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,8 @@ import (
 // system is a running system with a shell in it and a control socket.
 type system struct {
 	t      *testing.T
+	cmd    *exec.Cmd
+	ended  bool
 	socket string
 	in     *bufio.Writer
 	out    *bufio.Reader
@@ -30,6 +33,7 @@ func boot(t *testing.T, flagsAndProgram ...string) *system {
 	t.Helper()
 	s := &system{t: t, socket: filepath.Join(t.TempDir(), "ctl")}
 	c := exec.Command(starling(t), append([]string{"run", "--timeout", "4m", "--socket", s.socket}, flagsAndProgram...)...)
+	s.cmd = c
 	in, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -43,11 +47,22 @@ func boot(t *testing.T, flagsAndProgram ...string) *system {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = c.Process.Signal(os.Interrupt)
-		_ = c.Wait()
+		if !s.ended {
+			_ = c.Process.Signal(os.Interrupt)
+			_ = c.Wait()
+		}
 	})
 	s.in, s.out = bufio.NewWriter(in), bufio.NewReader(out)
 	return s
+}
+
+// end waits for the end and returns the exit status, and what was on standard error.
+func (s *system) end() (status int, errs string) {
+	s.t.Helper()
+	_, _ = io.Copy(io.Discard, s.out)
+	_ = s.cmd.Wait()
+	s.ended = true
+	return s.cmd.ProcessState.ExitCode(), s.errs.String()
 }
 
 // say writes a line to the program.

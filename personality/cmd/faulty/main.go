@@ -38,10 +38,12 @@ const (
 	dieAtCommit   = "die-at-commit"
 	hangAtCommit  = "hang-at-commit"
 	workInsteadOf = "spin-at-import" // takes the processor and never answers
+	dieAtWork     = "die-at-work"    // takes over, and dies of the first message
+	hangAtWork    = "hang-at-work"   // takes over, and never ends the first message
 )
 
 var faults = []string{dieAtStart, hangAtStart, claimTooMuch, forget, ignore, refuse, dieAtImport, hangAtImport, workInsteadOf,
-	lie, lose, alter, dieAtCommit, hangAtCommit}
+	lie, lose, alter, dieAtCommit, hangAtCommit, dieAtWork, hangAtWork}
 
 func main() {
 	err := run()
@@ -114,9 +116,27 @@ func run() error {
 		if err := say(step.stage, errAsked.Error()); err != nil {
 			return err
 		}
+		if step.stage == supervise.StageActive && (fault == dieAtWork || fault == hangAtWork) {
+			break
+		}
 		if err := wait(); err != nil {
 			return err
 		}
+	}
+	return work(t, info, page, fault)
+}
+
+// work takes the first message, and what was to happen happens.
+func work(t *machine.Transport, info *ipc.ServerInfo, page supervise.Page, fault string) error {
+	self, ok := info.Grant("self")
+	if !ok {
+		return errors.New("no endpoint was granted")
+	}
+	if err := t.Wait(self.Handle, page.Event()); err != nil {
+		return err
+	}
+	for fault == hangAtWork {
+		runtime.Gosched()
 	}
 	return errAsked
 }

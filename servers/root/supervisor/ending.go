@@ -39,6 +39,8 @@ func (r *Root) started() error {
 	if r.console != nil {
 		r.readControl() // asks for a notification when there is more
 	}
+	r.startPulse()
+	r.setTimer()
 	return nil
 }
 

@@ -40,6 +40,7 @@ type server struct {
 	now        *instance // nil before it was started
 	starts     int       // without swaps
 	generation int       // of the present instance, from 1
+	pulse      pulse
 }
 
 // build is a program that can be the server.
@@ -196,6 +197,7 @@ func (r *Root) start(s *instance, c supervise.Command) error {
 func (s *server) install(in *instance) {
 	s.now = in
 	s.generation = in.serial
+	s.pulse = pulse{}
 }
 
 // awaitReady waits until a server that has a wire to root says that it takes

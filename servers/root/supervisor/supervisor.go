@@ -55,6 +55,8 @@ type Root struct {
 	ending  ending
 	orders  uint32 // given to instances so far
 	swap    *swap  // the one that is going on, nil if none
+	// nextBeat is when root looks for signs of life again, ns; 0: never.
+	nextBeat int64
 }
 
 // New reads what the kernel and the boot image say. The window must show, at

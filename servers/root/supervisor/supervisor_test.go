@@ -66,7 +66,9 @@ type world struct {
 	guest   ipc.Transport
 	report  supervise.Report
 	stopped bool
-	early   uint64 // what the guest notifies before it is ready
+	early   uint64     // what the guest notifies before it is ready
+	byHand  bool       // the test gives root its events; root can wait for a server that starts then
+	orders  ipc.Handle // 1 if the guest has an endpoint of its own, before the other capabilities
 }
 
 // handles of a server: capabilities are copied in the order of grantAll.
@@ -108,9 +110,9 @@ func (w *world) serveScreen(t ipc.Transport) {
 func (w *world) serveGuest(t ipc.Transport) {
 	w.guest = t
 	if w.early != 0 {
-		_ = t.Notify(guestWire, w.early)
+		_ = t.Notify(guestWire+w.orders, w.early)
 	}
-	_ = t.Notify(guestWire, supervise.Ready)
+	_ = t.Notify(guestWire+w.orders, supervise.Ready)
 	var ev ipc.Event
 	for t.Wait(selfHandle, &ev) == nil {
 		if ev.Kind == ipc.EventMessage && ev.Badge == supervise.Badge {
@@ -165,7 +167,7 @@ func bootWorld(w *world, files ...bundle.File) *world {
 	if w.err == nil {
 		w.err = w.root.Start()
 	}
-	if w.root != nil {
+	if w.root != nil && !w.byHand {
 		w.tr.Serve(w.root.Endpoint(), sim.HandlerFunc(func(ev *ipc.Event) {
 			if !w.stopped {
 				w.stopped = !w.root.Handle(ev)

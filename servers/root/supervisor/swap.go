@@ -132,7 +132,7 @@ func (r *Root) await(at step, order uint32) {
 	w := r.swap
 	w.step, w.awaited = at, order
 	w.deadline = r.t.Now() + w.limit
-	_ = r.t.TimerSet(r.endpoint, w.deadline)
+	r.setTimer()
 }
 
 // timedOut is the end of a swap whose step takes too long.
@@ -275,7 +275,7 @@ func (r *Root) abandonSwap(s *server) {
 func (r *Root) endSwap() {
 	w := r.swap
 	r.swap = nil
-	_ = r.t.TimerSet(r.endpoint, 0)
+	r.setTimer()
 	w.report.Generation = w.server.generation
 	r.say(control.ToHost{ID: w.id, Swap: &w.report})
 }

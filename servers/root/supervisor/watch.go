@@ -25,6 +25,8 @@ func (r *Root) Handle(ev *ipc.Event) bool {
 		r.refuse(ev)
 	case ipc.EventTimer:
 		r.timedOut(ev.Time)
+		r.feelPulse(ev.Time)
+		r.setTimer()
 	}
 	return r.Proceed()
 }
@@ -66,11 +68,14 @@ func (r *Root) trapped(ev *ipc.Event) {
 	if in == nil {
 		return
 	}
+	r.died(s, in, describe(ev))
+}
+
+// died tells the host of the end of an instance, and does what the manifest says.
+func (r *Root) died(s *server, in *instance, why string) {
 	in.dead = true
 	death := control.Death{
-		Server: s.spec.Name, Build: in.name, Generation: in.serial,
-		Why: describe(ev), Message: hex.EncodeToString(in.bytes[bufferPage*pageSize:][:32]),
-		Action: "shutdown",
+		Server: s.spec.Name, Build: in.name, Generation: in.serial, Why: why, Message: in.lastMessage(), Action: "shutdown",
 	}
 	if err := r.t.ThreadSync(in.thread, ipc.MaskGeneral|ipc.MaskControl); err == nil {
 		// The registers of a server come in the layout of a frame.
@@ -80,7 +85,7 @@ func (r *Root) trapped(ev *ipc.Event) {
 	if in != s.now {
 		death.Action = "the old instance goes on"
 		r.say(control.ToHost{Death: &death})
-		r.rollBack("the new instance died: " + death.Why)
+		r.rollBack("the new instance died: " + why)
 		return
 	}
 	r.abandonSwap(s)
@@ -93,21 +98,58 @@ func (r *Root) trapped(ev *ipc.Event) {
 	}
 	if s.spec.Role == manifest.Console {
 		// It cannot carry the news of its own death.
-		r.t.Log(fmt.Sprintf("server %s died: %s\n", s.spec.Name, death.Why))
+		r.t.Log(fmt.Sprintf("server %s died: %s\n", s.spec.Name, why))
 	} else {
 		r.say(control.ToHost{Death: &death})
 	}
 	if !again {
-		r.fail(fmt.Sprintf("server %s died: %s", s.spec.Name, death.Why))
+		r.fail(fmt.Sprintf("server %s died: %s", s.spec.Name, why))
 		return
 	}
 	if err := r.relaunch(s); err != nil {
-		r.fail(fmt.Sprintf("server %s died (%s) and could not be started again: %v", s.spec.Name, death.Why, err))
+		r.fail(fmt.Sprintf("server %s died (%s) and could not be started again: %v", s.spec.Name, why, err))
 		return
 	}
 	if s.spec.Role == manifest.Console {
 		r.say(control.ToHost{Death: &death})
 	}
+}
+
+// lastMessage is what an instance was told last: the event, where it takes events in the
+// page that it shares with root, otherwise the first bytes of the message buffer.
+func (in *instance) lastMessage() string {
+	if in.orders != 0 {
+		if ev := in.page().Event(); ev.Kind != 0 {
+			return describeEvent(ev)
+		}
+	}
+	return hex.EncodeToString(in.bytes[bufferPage*pageSize:][:32])
+}
+
+// describeEvent says in words what an event was.
+func describeEvent(ev *ipc.Event) string {
+	kinds := map[ipc.EventKind]string{ipc.EventSyscall: "system call", ipc.EventFault: "page fault", ipc.EventException: "exception",
+		ipc.EventNotify: "notification", ipc.EventTimer: "timer", ipc.EventMessage: "call"}
+	what, ok := kinds[ev.Kind]
+	if !ok {
+		what = fmt.Sprintf("event %d", ev.Kind)
+	}
+	switch ev.Kind {
+	case ipc.EventNotify:
+		what += fmt.Sprintf(" %#x", ev.Bits)
+	case ipc.EventTimer:
+	default:
+		what += fmt.Sprintf(" of thread %d, generation %d, sequence %d, badge %#x", ev.Token.Thread, ev.Token.Generation, ev.Token.Sequence, ev.Badge)
+	}
+	switch ev.Kind {
+	case ipc.EventFault:
+		what += fmt.Sprintf(", address %#x", ev.Address)
+	case ipc.EventException:
+		what += fmt.Sprintf(", vector %d", ev.Vector)
+	case ipc.EventMessage:
+		what += fmt.Sprintf(", %d bytes", ev.Length)
+	}
+	return fmt.Sprintf("%s, at %d ns", what, ev.Time)
 }
 
 // instanceOf finds who traps with a badge.
