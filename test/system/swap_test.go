@@ -92,6 +92,26 @@ func (s *system) swap(server string, flags ...string) (r control.Swapped) {
 	return r
 }
 
+// swapTwice asks for two swaps at once and returns what ctl says about each.
+func (s *system) swapTwice(args ...string) (first, second string) {
+	s.t.Helper()
+	var c [2]*exec.Cmd
+	var said [2]bytes.Buffer
+	for i := range c {
+		c[i] = exec.Command(starling(s.t), append([]string{"ctl", "swap", "--socket", s.socket}, args...)...)
+		c[i].Stderr = &said[i]
+		if err := c[i].Start(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	for i := range c {
+		if err := c[i].Wait(); c[i].ProcessState.ExitCode() != 1 {
+			s.t.Errorf("swap ended with %v: %s", err, said[i].String())
+		}
+	}
+	return said[0].String(), said[1].String()
+}
+
 // withBuilds is the default manifest with more builds for the personality.
 func withBuilds(t *testing.T, builds string) string {
 	t.Helper()
@@ -116,6 +136,7 @@ func TestSwapsThatFail(t *testing.T) {
 		{"claim-too-much", "start", "is in stage"},
 		{"ignore", "start", "does not say what it knows"},
 		{"forget", "hand-over", "would lose"},
+		{"older", "hand-over", "would lose: state.Tasks.core_pattern"},
 		{"refuse", "take-over", "refused: as it was asked to"},
 		{"die-at-import", "take-over", "the new instance died"},
 		{"hang-at-import", "take-over", "did not answer within"},
@@ -152,6 +173,10 @@ func TestSwapsThatFail(t *testing.T) {
 		}
 		works(f.fault)
 	}
+	if first, second := s.swapTwice("linux", "--with", "hang-at-import", "--limit", "3s"); strings.Contains(first, "is going on") == strings.Contains(second, "is going on") {
+		t.Errorf("two swaps at once: %s; %s", first, second)
+	}
+	works("twice")
 	if r := s.swap("linux", "--with", "another"); r.Step != "hand-over" || !strings.Contains(r.Error, "would lose") {
 		t.Errorf("a personality of another kind: %+v", r)
 	}
@@ -177,26 +202,48 @@ func TestSwapsThatFail(t *testing.T) {
 	}
 }
 
-// Fifty swaps under programs of several kinds change nothing of what they say.
-func TestSwapsUnderLoad(t *testing.T) {
-	const script = `
-i=0; while [ $i -lt 150 ]; do i=$((i+1)); echo $i | sed s/^/line/; done | md5sum
-dd if=/dev/zero bs=64k count=800 2>/dev/null | tr '\0' x | md5sum
-(sleep 0.2; exit 3) & wait $!; echo child $?
-trap 'echo trapped' USR1; (sleep 0.1; kill -USR1 $$) & wait; wait; echo $?
+// work is what runs at the same time while the Linux server is swapped: a shell's loop
+// with signals and children, a pipeline of 50 MB, threads with timers, and a process that is
+// stopped under strace from the beginning until the others have ended.
+const work = `
+mkdir /tmp/work && cd /tmp/work || exit 9
+GLIBC_TUNABLES=glibc.pthread.rseq=0 strace -o trace -e trace=kill,exit_group sh -c 'echo $$ >pid; kill -STOP $$; echo resumed; exit 5' >stopped & strace=$!
+until grep -q 'stopped by SIGSTOP' trace 2>/dev/null; do usleep 1000; done
+(i=0; while [ $i -lt 150 ]; do i=$((i+1)); echo $i | sed s/^/line/; done | md5sum
+ (usleep 200000; exit 3) & wait $!; echo child $?
+ trap 'echo trapped' USR1; me=$(sh -c 'echo $PPID'); (usleep 100000; kill -USR1 $me) & wait; wait; echo $?; exit 6) >loop & loop=$!
+(dd if=/dev/zero bs=64k count=800 2>/dev/null | tr '\0' x | md5sum; exit 7) >pipeline & pipeline=$!
+/timers 60 >timers & timers=$!
+wait $loop; echo loop $?; wait $pipeline; echo pipeline $?; wait $timers; echo timers $?
+grep State /proc/$(cat pid)/status
+kill -CONT $(cat pid); wait $strace; echo strace $?
+cat loop pipeline timers stopped
+sed 's/[0-9][0-9]*/N/g' trace
 `
-	want := host(t, "", script)
-	goroutines := buildGo(t, t.TempDir(), "ticker")
+
+// Fifty swaps between two builds change nothing of what programs say, nor how they end.
+func TestSwapsUnderLoad(t *testing.T) {
+	timers := buildGo(t, t.TempDir(), "timers")
 	limit := time.Now().Add(manyRuns)
+	run := func(flags ...string) result {
+		t.Helper()
+		return guestWithin(t, time.Until(limit), append(flags, "--deb", "strace", "--add", timers+":/timers", "--", "sh", "-c", work)...)
+	}
+	want := run()
+	for _, text := range []string{"loop 6\n", "pipeline 7\n", "timers 0\n", "State:\tt (tracing stop)\n", "strace 5\n", "child 3\n", "trapped\n", "resumed\n", "--- stopped by SIGSTOP ---\n", "+++ exited with N +++\n"} {
+		if !strings.Contains(want.Out, text) {
+			t.Fatalf("without swaps: no %q in %q, errors %q", text, want.Out, want.Err)
+		}
+	}
 	for swaps := 0; swaps < 50; {
-		r := guestWithin(t, time.Until(limit), "--swap-every", "20ms", "--swap-with", "linux-next", "--swap-with", "linux", "--add", goroutines+":/ticker", "--", "sh", "-c", script+"/ticker >/dev/null; echo ticker $?")
+		r := run("--swap-every", "20ms", "--swap-with", "linux-next", "--swap-with", "linux")
 		var good, failed int
 		if i := strings.Index(r.Err, "starling: "); i < 0 {
 			t.Fatalf("no summary: %q", r.Err)
 		} else if _, err := fmt.Sscanf(r.Err[i:], "starling: %d swaps of linux, %d failed", &good, &failed); err != nil || failed > 0 || good == 0 {
 			t.Fatalf("%q: %v", r.Err, err)
 		}
-		if r.Out != want.Out+"ticker 0\n" || r.Status != want.Status {
+		if r.Out != want.Out || r.Status != want.Status {
 			t.Fatalf("with swaps %q and status %d, without %q and %d", r.Out, r.Status, want.Out, want.Status)
 		}
 		swaps += good

@@ -28,6 +28,7 @@ const (
 	hangAtStart   = "hang-at-start"
 	claimTooMuch  = "claim-too-much" // says at once that it takes the events
 	forget        = "forget"         // knows next to no field of the state
+	older         = "older"          // is of a time before core_pattern
 	ignore        = "ignore"         // does not say what it knows
 	refuse        = "refuse"
 	dieAtImport   = "die-at-import"
@@ -42,7 +43,7 @@ const (
 	hangAtWork    = "hang-at-work"   // takes over, and never ends the first message
 )
 
-var faults = []string{dieAtStart, hangAtStart, claimTooMuch, forget, ignore, refuse, dieAtImport, hangAtImport, workInsteadOf,
+var faults = []string{dieAtStart, hangAtStart, claimTooMuch, forget, older, ignore, refuse, dieAtImport, hangAtImport, workInsteadOf,
 	lie, lose, alter, dieAtCommit, hangAtCommit, dieAtWork, hangAtWork}
 
 func main() {
@@ -151,6 +152,13 @@ func knowledge(fault string) []byte {
 		return nil
 	case forget:
 		s := wire.Schema{Objects: []wire.ObjectType{{Name: "nothing"}}}
+		return s.Known()
+	case older:
+		s := state.PersonalitySchema
+		s.Objects = slices.Clone(s.Objects)
+		for i := range s.Objects {
+			s.Objects[i].Fields = slices.DeleteFunc(slices.Clone(s.Objects[i].Fields), func(f wire.Field) bool { return f.Name == "core_pattern" })
+		}
 		return s.Known()
 	}
 	return state.Codec.Known()
