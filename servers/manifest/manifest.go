@@ -17,7 +17,7 @@ const (
 	MaxServers = 32
 	MaxWires   = 128
 	MaxMemory  = 16
-	MaxBuilds  = 16
+	MaxBuilds  = 24
 )
 
 // RootName stands for root in wires. Root is not among the servers: it reads the manifest.
