@@ -206,7 +206,7 @@ func TestSwapsThatFail(t *testing.T) {
 // with signals and children, a pipeline of 50 MB, threads with timers, and a process that is
 // stopped under strace from the beginning until the others have ended.
 const work = `
-mkdir /tmp/load && cd /tmp/work || exit 9
+mkdir /tmp/load && cd /tmp/load || exit 9
 GLIBC_TUNABLES=glibc.pthread.rseq=0 strace -o trace -e trace=kill,exit_group sh -c 'echo $$ >pid; kill -STOP $$; echo resumed; exit 5' >stopped & strace=$!
 until grep -q 'stopped by SIGSTOP' trace 2>/dev/null; do usleep 1000; done
 (i=0; while [ $i -lt 150 ]; do i=$((i+1)); echo $i | sed s/^/line/; done | md5sum
