@@ -1,6 +1,7 @@
 package images
 
 import (
+	"os"
 	"testing"
 
 	"starling/ipc/bootconfig"
@@ -10,8 +11,22 @@ import (
 
 // The default manifest must be valid, and every program in it must be one that
 // can be built.
-func TestSystemManifest(t *testing.T) {
-	m, err := manifest.Parse(SystemManifest)
+func TestSystemManifest(t *testing.T) { checkManifest(t, SystemManifest) }
+
+// The same goes for the other examples.
+func TestExampleManifests(t *testing.T) {
+	for _, name := range []string{"hello.yaml", "both.yaml"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(name, func(t *testing.T) { checkManifest(t, text) })
+	}
+}
+
+func checkManifest(t *testing.T, text []byte) {
+	t.Helper()
+	m, err := manifest.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}

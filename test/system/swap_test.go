@@ -24,6 +24,7 @@ type system struct {
 	ended  bool
 	socket string
 	in     *bufio.Writer
+	pipe   io.Closer
 	out    *bufio.Reader
 	errs   bytes.Buffer
 }
@@ -52,6 +53,7 @@ func boot(t *testing.T, flagsAndProgram ...string) *system {
 			_ = c.Wait()
 		}
 	})
+	s.pipe = in
 	s.in, s.out = bufio.NewWriter(in), bufio.NewReader(out)
 	return s
 }
@@ -72,6 +74,9 @@ func (s *system) say(line string) {
 		s.t.Fatalf("writing %q: %v; %s", line, err, s.errs.String())
 	}
 }
+
+// close ends the program's input.
+func (s *system) close() { _ = s.pipe.Close() }
 
 // hears reads a line of the program.
 func (s *system) hears(want string) {
@@ -250,13 +255,66 @@ func TestSwapsUnderLoad(t *testing.T) {
 	}
 }
 
-// The hello personality counts through a swap.
-func TestHelloPersonality(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "hello")
-	c := exec.Command("gcc", "-O1", "-static", "-nostdlib", "-fno-stack-protector", "-o", program, "../programs/hello/hello.c")
+// helloProgram compiles a program of the hello personality.
+func helloProgram(t *testing.T, name string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), name)
+	c := exec.Command("gcc", "-O1", "-static", "-nostdlib", "-fno-stack-protector", "-o", program, "../programs/hello/"+name+".c")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("gcc: %v\n%s", err, out)
 	}
+	return program
+}
+
+// Programs of both personalities run in one system, and each personality is swapped
+// without the other's programs noticing.
+func TestTwoPersonalities(t *testing.T) {
+	s := boot(t, "--manifest", "../../images/both.yaml", "--add", helloProgram(t, "count")+":/count", "--", "sh", "-c",
+		"while read -r x; do n=$((n+1)); echo linux $n $x | cat; done; exit 4")
+	hello, linux := 0, 0
+	line := func() {
+		t.Helper()
+		text, err := s.out.ReadString('\n')
+		var n int
+		var word string
+		switch {
+		case err != nil:
+			t.Fatalf("%v after %q, %d lines of hello and %d of Linux; %s", err, text, hello, linux, s.errs.String())
+		case strings.HasPrefix(text, "hello "):
+			if _, err := fmt.Sscanf(text, "hello %03d\n", &n); err != nil || n != hello+1 {
+				t.Fatalf("hello says %q after %d lines", text, hello)
+			}
+			hello++
+		default:
+			if _, err := fmt.Sscanf(text, "linux %d %s\n", &n, &word); err != nil || n != linux+1 || word != fmt.Sprint("line", n) {
+				t.Fatalf("Linux says %q after %d lines", text, linux)
+			}
+			linux++
+		}
+	}
+	for i := 1; i <= 4; i++ {
+		s.say(fmt.Sprint("line", i))
+		for linux < i || hello < 20*i {
+			line()
+		}
+		for _, server := range []string{"hello", "linux"} {
+			if r := s.swap(server); r.Error != "" || r.Generation != 1+i {
+				t.Fatalf("%+v", r)
+			}
+		}
+	}
+	for hello < 100 {
+		line()
+	}
+	s.close()
+	if status, errs := s.end(); status != 4 {
+		t.Errorf("status %d, errors %q", status, errs)
+	}
+}
+
+// The hello personality counts through a swap.
+func TestHelloPersonality(t *testing.T) {
+	program := helloProgram(t, "hello")
 	s := boot(t, "--manifest", "../../images/hello.yaml", "--add", program+":/hello", "--", "/hello")
 	s.hears("hello")
 	for i := 1; i <= 3; i++ {
