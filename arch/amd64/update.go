@@ -23,11 +23,9 @@ func (c *Context) Take(f *frame.Frame, mask Group) {
 	r := &c.Regs
 	if mask&GroupSegments != 0 {
 		c.settleVectors() // the selectors that the processor holds are old now
-		mode := r.CS
 		copyGroups(r, &f.Regs, mask)
-		// 64-bit code, or the 32-bit code that the program entered by itself; data
-		// selectors of ring 3 or none; canonical bases.
-		if r.CS != selUser32 || mode != selUser32 {
+		// 64-bit code or 32-bit code; data selectors of ring 3 or none; canonical bases.
+		if r.CS != selUser32 {
 			r.CS = selUserCode
 		}
 		r.SS = selUserData

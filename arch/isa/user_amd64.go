@@ -122,7 +122,15 @@ func EnterHandler(f *Frame, s *SignalFrame, addr uint64) { userabi.EnterHandler(
 // SignalReturn is the address of the context in the signal frame of a thread in sigreturn.
 func SignalReturn(f *Frame) uint64 { return userabi.SignalReturn(f) }
 
-// RestoreSignal takes the registers out of the context (MaskGeneral, MaskControl).
+// Native reports whether the program runs code of the kind that the personality starts, ChangesCode whether the
+// context of a signal frame has another kind than the registers. Then MaskSegments changes.
+func Native(f *Frame) bool                  { return userabi.Native(f) }
+func ChangesCode(f *Frame, buf []byte) bool { return userabi.ChangesCode(f, buf) }
+
+// ProtectionVector is the number of the exception that a return to a segment that is none raises.
+const ProtectionVector = userabi.ProtectionVector
+
+// RestoreSignal takes the registers out of the context (MaskGeneral, MaskControl, and MaskSegments if it ChangesCode).
 func RestoreSignal(f *Frame, buf []byte, out *Restored) { userabi.RestoreSignal(f, buf, out) }
 
 // FPAreaSize is the size of a floating-point area with all that the processor has.

@@ -79,9 +79,9 @@ var groups = [...]group{
 		func(t *Thread, f *frame.Frame) {
 			r := &f.Regs
 			t.regs.FSBase, t.regs.GSBase = base(r.FSBase), base(r.GSBase)
-			// 32-bit code only for a program that went there by itself.
-			if r.CS != userCode32 || t.regs.CS != userCode32 {
-				t.regs.CS = userCode
+			t.regs.CS = userCode
+			if r.CS == userCode32 {
+				t.regs.CS = userCode32
 			}
 			t.regs.SS = userData
 			t.regs.DS, t.regs.ES, t.regs.FS, t.regs.GS = selector(r.DS), selector(r.ES), selector(r.FS), selector(r.GS)

@@ -212,8 +212,13 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 		return false
 	}
 	isa.BuildSignal(&k.CPU, f, s, at, fp, low, high)
+	mask := ipc.MaskGeneral | ipc.MaskControl
+	if !isa.Native(f) {
+		k.syncSelectors(t)
+		mask |= ipc.MaskSegments
+	}
 	isa.EnterHandler(f, s, at)
-	t.Change(ipc.MaskGeneral | ipc.MaskControl)
+	t.Change(mask)
 	if t.AltFlags&altDisarm != 0 {
 		t.AltBase, t.AltSize, t.AltFlags = 0, 0, ssDisable
 	}
@@ -286,8 +291,13 @@ func SignalReturn(c *Call) Result {
 		return k.badFrame(t)
 	}
 	r := &k.restored
+	mask := ipc.MaskGeneral | ipc.MaskControl | ipc.MaskFP
+	if isa.ChangesCode(f, b) {
+		k.syncSelectors(t)
+		mask |= ipc.MaskSegments
+	}
 	isa.RestoreSignal(f, b, r)
-	t.Change(ipc.MaskGeneral | ipc.MaskControl | ipc.MaskFP)
+	t.Change(mask)
 	t.setMask(signal.Set(r.Mask))
 	if !k.restoreFP(t, r.FP) {
 		return k.badFrame(t)
@@ -295,6 +305,7 @@ func SignalReturn(c *Call) Result {
 	t.SetAltStack(r.Alt, 0)
 	if r.BadSegment {
 		// The registers are restored, and the return to them faults.
+		t.FaultError, t.FaultVector = r.Selector, isa.ProtectionVector
 		k.Force(t, signal.Kernel(int32(unix.SIGSEGV)))
 	}
 	return NoReturn

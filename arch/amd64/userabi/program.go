@@ -35,6 +35,7 @@ const (
 // User selectors and flags as Linux sets them.
 const (
 	userCS       = 0x33
+	userCS32     = 0x23
 	userSS       = 0x2b
 	initialFlags = 0x202 // IF and the bit that is always set
 )

@@ -144,7 +144,10 @@ func BuildSignal(cpu *CPU, f *Frame, s *SignalFrame, addr, fp uint64, low, high 
 func (b *signalFrame) put(f *Frame, s *SignalFrame, fp uint64) {
 	b.Return = s.Restorer
 	u := &b.Context
-	u.Flags, u.Link = ucXState|ucSS|ucStrictSS, 0
+	u.Flags, u.Link = ucXState|ucSS, 0
+	if f.Regs.CS == userCS {
+		u.Flags |= ucStrictSS
+	}
 	u.AltBase, u.AltFlags, u.AltSize = s.Alt.Base, uint64(uint32(s.Alt.Flags)), s.Alt.Size
 	c, r := &u.Regs, &f.Regs
 	c.R8, c.R9, c.R10, c.R11, c.R12, c.R13, c.R14, c.R15 = r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15
@@ -193,7 +196,7 @@ func piece(low, high []byte, at, n int) []byte {
 const handlerClears = 1<<8 | 1<<10 | 1<<16
 
 // EnterHandler points the registers at the handler of a frame written at addr
-// (groups MaskGeneral and MaskControl).
+// (groups MaskGeneral and MaskControl; MaskSegments where the code was not Native).
 func EnterHandler(f *Frame, s *SignalFrame, addr uint64) {
 	r := &f.Regs
 	r.DI = uint64(s.Signal)
@@ -216,9 +219,10 @@ type Restored struct {
 	Mask uint64
 	Alt  AltStack
 	FP   uint64 // address of the floating-point area; 0: initial state
-	// BadSegment: the code segment of the frame is not the one of programs. The
-	// return to it would raise a general-protection exception.
+	// BadSegment: a segment of the frame is none that programs have. The return to it raises a
+	// general-protection exception with Selector as its error code.
 	BadSegment bool
+	Selector   uint64
 }
 
 // Flags that a program may set in its flags register (FIX_EFLAGS of
@@ -226,7 +230,7 @@ type Restored struct {
 const settableFlags = 1<<18 | 1<<11 | 1<<10 | 1<<8 | 1<<7 | 1<<6 | 1<<4 | 1<<2 | 1<<0 | 1<<16
 
 // RestoreSignal takes the registers out of the SignalContextSize bytes of a
-// frame's context (groups MaskGeneral and MaskControl). Whatever the bytes are, the result
+// frame's context (groups MaskGeneral and MaskControl; MaskSegments where it ChangesCode). Whatever the bytes are, the result
 // is a state that a program could have reached by itself.
 func RestoreSignal(f *Frame, buf []byte, out *Restored) {
 	u := (*userContext)(unsafe.Pointer(&buf[:SignalContextSize][0]))
@@ -234,16 +238,36 @@ func RestoreSignal(f *Frame, buf []byte, out *Restored) {
 	r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15 = b.R8, b.R9, b.R10, b.R11, b.R12, b.R13, b.R14, b.R15
 	r.DI, r.SI, r.BP, r.BX, r.DX, r.AX, r.CX, r.SP, r.IP = b.DI, b.SI, b.BP, b.BX, b.DX, b.AX, b.CX, b.SP, b.IP
 	r.Flags = r.Flags&^settableFlags | b.Flags&settableFlags
-	r.CS = userCS
-	out.BadSegment = b.CS|3 != userCS
-	r.SS = userSS
-	if ss := b.SS; u.Flags&ucSS != 0 && ss&3 == 3 {
-		r.SS = uint64(ss)
+	r.CS, r.SS = uint64(b.CS|3), uint64(b.SS|3)
+	if u.Flags&ucStrictSS == 0 && r.CS == userCS {
+		r.SS = userSS // a frame of a program that knows nothing of stack segments
+	}
+	out.BadSegment = true
+	switch {
+	case r.CS != userCS && r.CS != userCS32:
+		out.Selector = r.CS &^ 3
+	case r.SS != userSS:
+		out.Selector = r.SS &^ 3
+	default:
+		out.BadSegment = false
 	}
 	r.OrigAX = NoCall
 	out.FP = b.FP
 	out.Mask = u.Mask
 	out.Alt.Base, out.Alt.Flags, out.Alt.Size = u.AltBase, int32(u.AltFlags), u.AltSize
+}
+
+// ProtectionVector is the general-protection exception.
+const ProtectionVector = 13
+
+// Native reports whether the program runs 64-bit code, as nearly every one does.
+func Native(f *Frame) bool { return f.Regs.CS == userCS }
+
+// ChangesCode reports whether the context of a signal frame, of which these are the bytes, has another code
+// segment than the registers (group MaskSegments).
+func ChangesCode(f *Frame, buf []byte) bool {
+	u := (*userContext)(unsafe.Pointer(&buf[:SignalContextSize][0]))
+	return uint64(u.Regs.CS|3) != f.Regs.CS
 }
 
 // FPHeaderSize is how many bytes of a floating-point area FPSize has to see, FPAlign how it

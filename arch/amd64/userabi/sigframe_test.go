@@ -156,3 +156,39 @@ func TestHostileFP(t *testing.T) {
 		}
 	}
 }
+
+// A frame says which kind of code to return to, and a segment that is none faults (sigreturn(2), arch/x86/kernel/signal_64.c).
+func TestSegmentsOfFrames(t *testing.T) {
+	const strict, loose = ucXState | ucSS | ucStrictSS, ucXState | ucSS
+	for _, c := range []struct {
+		flags    uint64
+		cs, ss   uint16
+		wantCS   uint64
+		bad      bool
+		selector uint64
+	}{
+		{strict, 0x33, 0x2b, 0x33, false, 0},
+		{strict, 0x30, 0x28, 0x33, false, 0},
+		{loose, 0x23, 0x2b, 0x23, false, 0},
+		{loose, 0x33, 0, 0x33, false, 0},
+		{strict, 0x33, 0, 0x33, true, 0},
+		{strict, 0x33, 0x33, 0x33, true, 0x30},
+		{loose, 0x23, 0, 0x23, true, 0},
+		{strict, 0, 0x2b, 3, true, 0},
+		{strict, 0x47, 0x2b, 0x47, true, 0x44},
+		{strict, 0x10, 0x2b, 0x13, true, 0x10},
+	} {
+		var u userContext
+		u.Flags, u.Regs.CS, u.Regs.SS = c.flags, c.cs, c.ss
+		f := &Frame{Regs: frame.Registers{CS: userCS, SS: userSS}}
+		var out Restored
+		b := (*[SignalContextSize]byte)(unsafe.Pointer(&u))[:]
+		if got := ChangesCode(f, b); got != (c.wantCS != userCS) {
+			t.Errorf("%+v: changes the code: %v", c, got)
+		}
+		RestoreSignal(f, b, &out)
+		if f.Regs.CS != c.wantCS || out.BadSegment != c.bad || out.Selector != c.selector || !c.bad && f.Regs.SS != userSS {
+			t.Errorf("%+v: CS %#x, SS %#x, %+v", c, f.Regs.CS, f.Regs.SS, out)
+		}
+	}
+}
