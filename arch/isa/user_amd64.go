@@ -28,6 +28,8 @@ const (
 	StackTop           = userabi.StackTop
 	DynamicBase        = userabi.DynamicBase
 	MinimumAddress     = userabi.MinimumAddress
+	LowStart           = userabi.LowStart
+	LowEnd             = userabi.LowEnd
 	MapRandomBits      = userabi.MapRandomBits
 	StackRandomBits    = userabi.StackRandomBits
 	BreakRandom        = userabi.BreakRandom

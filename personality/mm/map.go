@@ -20,6 +20,7 @@ type Request struct {
 	Flags     Flags
 	Fixed     bool // MAP_FIXED
 	NoReplace bool // with Fixed: MAP_FIXED_NOREPLACE
+	Low       bool // MAP_32BIT
 	Populate  bool // MAP_POPULATE
 	// File and Mapping say what is mapped; without a File it is anonymous. Map takes
 	// its own reference to File.
@@ -125,13 +126,21 @@ func (s *Space) place(q *Request, length uint64) (uint64, unix.Errno) {
 		}
 		return q.Address, 0
 	}
-	if hint := pageUp(q.Address); q.Address != 0 && hint >= isa.MinimumAddress && s.free(hint, length) {
+	hint := pageUp(q.Address)
+	hinted := q.Address != 0 && hint >= isa.MinimumAddress && s.free(hint, length)
+	va, ok := uint64(0), false
+	switch {
+	case hinted && !q.Low, hinted && hint+length <= isa.LowEnd:
 		return hint, 0
+	case q.Low:
+		va, ok = s.lowest(isa.LowStart, isa.LowEnd, length)
+	default:
+		va, ok = s.gap(length)
 	}
-	if va, ok := s.gap(length); ok {
-		return va, 0
+	if !ok {
+		return 0, unix.ENOMEM
 	}
-	return 0, unix.ENOMEM
+	return va, 0
 }
 
 // free reports whether a mapping fits at va.
@@ -174,16 +183,20 @@ func (s *Space) gap(length uint64) (uint64, bool) {
 		}
 		top = min(top, s.regions[i-1].floor())
 	}
-	va := s.mapBase
+	return s.lowest(s.mapBase, isa.TaskSize, length)
+}
+
+// lowest finds the lowest free range in [va, end).
+func (s *Space) lowest(va, end, length uint64) (uint64, bool) {
 	for i := s.after(va); ; i++ {
-		top := uint64(isa.TaskSize)
+		top := end
 		if i < len(s.regions) {
-			top = s.regions[i].floor()
+			top = min(top, s.regions[i].floor())
 		}
 		if top > va && top-va >= length {
 			return va, true
 		}
-		if i == len(s.regions) {
+		if i == len(s.regions) || s.regions[i].End >= end {
 			return 0, false
 		}
 		va = max(va, s.regions[i].End)

@@ -15,7 +15,7 @@ import (
 
 var memoryRows = []Row{
 	{unix.SYS_BRK, "brk", sysBrk, Full, ""},
-	{unix.SYS_MMAP, "mmap", sysMmap, Partial, "no huge pages (MAP_HUGETLB: ENOMEM), MAP_32BIT as on a full low half"},
+	{unix.SYS_MMAP, "mmap", sysMmap, Partial, "no huge pages (MAP_HUGETLB: ENOMEM)"},
 	{unix.SYS_MUNMAP, "munmap", sysMunmap, Full, ""},
 	{unix.SYS_MPROTECT, "mprotect", sysMprotect, Full, ""},
 	{unix.SYS_MREMAP, "mremap", sysMremap, Full, ""},
@@ -53,6 +53,7 @@ func sysMmap(c *task.Call) task.Result {
 		Address: c.Args[0], Length: c.Args[1], Access: ipc.Access(prot & (unix.PROT_READ | unix.PROT_WRITE | unix.PROT_EXEC)),
 		Fixed:     flags&(unix.MAP_FIXED|unix.MAP_FIXED_NOREPLACE) != 0,
 		NoReplace: flags&unix.MAP_FIXED_NOREPLACE != 0,
+		Low:       flags&unix.MAP_32BIT != 0,
 		Populate:  flags&unix.MAP_POPULATE != 0 && flags&unix.MAP_NONBLOCK == 0,
 		Offset:    offset,
 	}

@@ -127,6 +127,23 @@ var memoryScenarios = []Scenario{
 			p.Print(1, "done\n")
 		}},
 
+	{Name: "mappings for 32-bit code", Output: "",
+		Main: func(p *kernel.Prog) {
+			low := func(hint, length uint64) int64 {
+				return p.Syscall(unix.SYS_MMAP, hint, length, rw, private|unix.MAP_32BIT, noFile, 0)
+			}
+			a := uint64(ok(p, "mmap", low(0, page)))
+			check(p, "in the second GiB", a >= 1<<30 && a < 2<<30)
+			b := uint64(ok(p, "mmap", low(0, page)))
+			check(p, "from below", b == a+page)
+			want(p, "hint", low(1<<20, page), 1<<20)
+			c := uint64(ok(p, "hint that is too high", low(1<<40, page)))
+			check(p, "not there", c == b+page)
+			want(p, "more than there is", low(0, 1<<30), fails(unix.ENOMEM))
+			want(p, "munmap", p.Syscall(unix.SYS_MUNMAP, a, page), 0)
+			want(p, "again", low(0, page), int64(a))
+		}},
+
 	{Name: "populating needs the permission that it populates for", Output: "",
 		Main: func(p *kernel.Prog) {
 			for _, c := range []struct{ protection, read, write uint64 }{

@@ -21,6 +21,8 @@ const (
 	// DynamicBase is where position-independent programs go, before
 	// randomisation (ELF_ET_DYN_BASE: two thirds of the address space).
 	DynamicBase = TaskSize / 3 * 2
+	// LowStart and LowEnd are where MAP_32BIT puts a mapping (mmap(2)).
+	LowStart, LowEnd = 1 << 30, 2 << 30
 	// MinimumAddress is the lowest address that can be mapped (vm.mmap_min_addr).
 	MinimumAddress = 65536
 	// Bits of randomisation in pages (vm.mmap_rnd_bits, and the stack's).
