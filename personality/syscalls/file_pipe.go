@@ -58,26 +58,26 @@ const chunk = 64 << 10
 // sysSendfile is sendfile(2).
 func sysSendfile(c *task.Call) task.Result {
 	x := fileContext(c)
+	given := uint64(0)
+	if c.Args[2] != 0 {
+		var e unix.Errno
+		if given, e = usermem.Read64(x.Mem, c.Args[2]); e != 0 {
+			return fail(e)
+		}
+	}
 	out, in := openFile(x, c.Args[0]), openFile(x, c.Args[1])
 	if out == nil || in == nil || !in.Readable() || !out.Writable() {
 		return fail(unix.EBADF)
 	}
+	off := in.Pos
+	if c.Args[2] != 0 {
+		off = int64(given)
+	}
 	switch {
 	case c.Args[2] != 0 && !in.Seekable():
 		return fail(unix.ESPIPE)
-	case out.Flags&unix.O_APPEND != 0 || !in.Seekable() || !in.Inode.IsRegular():
+	case out.Flags&unix.O_APPEND != 0 || !in.Seekable() || !in.Inode.IsRegular() || off < 0:
 		return fail(unix.EINVAL) // sendfile(2): in_fd cannot be a device without pages, nor a socket
-	}
-	off := in.Pos
-	if c.Args[2] != 0 {
-		v, e := usermem.Read64(x.Mem, c.Args[2])
-		if e != 0 {
-			return fail(e)
-		}
-		if int64(v) < 0 {
-			return fail(unix.EINVAL)
-		}
-		off = int64(v)
 	}
 	done, e := copyBytes(x, in, off, out, -1, min(c.Args[3], transferMax))
 	if done > 0 {

@@ -75,6 +75,7 @@ var fileScenarios = []Scenario{
 
 	{Name: "sendfile reads files, not devices and pipes", Output: "",
 		Main: func(p *kernel.Prog) {
+			want(p, "of nothing, from nowhere", p.Syscall(unix.SYS_SENDFILE, 98, 99, 8, 16), fails(unix.EFAULT))
 			null := uint64(ok(p, "open", open(p, "/dev/null", unix.O_RDWR, 0)))
 			r, w := pipe(p, 0)
 			at := p.Alloc(8)
