@@ -6,8 +6,6 @@ import (
 	"cmp"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"starling/arch/isa"
 	"starling/ipc"
 	"starling/personality/mm"
@@ -153,8 +151,8 @@ func (v *View) fill(x *procfs.Task, t *task.Thread) {
 	x.Start = t.Start
 	x.Nice = t.Nice
 	x.Priority = normalOffset + t.Nice
-	x.Policy, x.RealtimePriority = uint32(t.Policy), uint32(t.Priority)
-	if t.Policy == unix.SCHED_FIFO || t.Policy == unix.SCHED_RR {
+	x.Policy, x.RealtimePriority = uint32(t.Policy&^task.ResetOnFork), uint32(t.Priority)
+	if t.Realtime() {
 		x.Priority = -1 - t.Priority
 	}
 	x.Pending, x.Blocked = uint64(t.Signals.Pending), uint64(t.Blocked())

@@ -93,8 +93,6 @@ var absentRows = []Row{
 	{unix.SYS_PROCESS_VM_WRITEV, "process_vm_writev", nil, None, ""},
 	{unix.SYS_KCMP, "kcmp", nil, None, ""},
 	{unix.SYS_FINIT_MODULE, "finit_module", nil, None, ""},
-	{unix.SYS_SCHED_SETATTR, "sched_setattr", nil, None, ""},
-	{unix.SYS_SCHED_GETATTR, "sched_getattr", nil, None, ""},
 	{unix.SYS_SECCOMP, "seccomp", nil, None, ""},
 	{unix.SYS_GETRANDOM, "getrandom", nil, None, ""},
 	{unix.SYS_KEXEC_FILE_LOAD, "kexec_file_load", nil, None, ""},

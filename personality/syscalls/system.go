@@ -29,6 +29,8 @@ var systemRows = []Row{
 	{unix.SYS_SCHED_SETPARAM, "sched_setparam", sysSchedSetparam, Partial, "remembered; the scheduler is round robin"},
 	{unix.SYS_SCHED_GETSCHEDULER, "sched_getscheduler", sysSchedGetscheduler, Full, ""},
 	{unix.SYS_SCHED_SETSCHEDULER, "sched_setscheduler", sysSchedSetscheduler, Partial, "remembered; the scheduler is round robin"},
+	{unix.SYS_SCHED_SETATTR, "sched_setattr", sysSchedSetattr, Partial, "as sched_setscheduler; no deadlines (EBUSY), no utilisation (EOPNOTSUPP)"},
+	{unix.SYS_SCHED_GETATTR, "sched_getattr", sysSchedGetattr, Full, ""},
 	{unix.SYS_SCHED_GET_PRIORITY_MAX, "sched_get_priority_max", sysSchedGetPriorityMax, Full, ""},
 	{unix.SYS_SCHED_GET_PRIORITY_MIN, "sched_get_priority_min", sysSchedGetPriorityMin, Full, ""},
 	{unix.SYS_SCHED_RR_GET_INTERVAL, "sched_rr_get_interval", sysSchedRrGetInterval, Full, ""},
@@ -323,8 +325,7 @@ func sysSchedSetaffinity(c *task.Call) task.Result {
 // realtime reports whether a policy has priorities 1 to 99.
 func realtime(policy int32) bool { return policy == unix.SCHED_FIFO || policy == unix.SCHED_RR }
 
-// resetOnFork is SCHED_RESET_ON_FORK.
-const resetOnFork = 0x40000000
+const resetOnFork = task.ResetOnFork
 
 func sysSchedGetparam(c *task.Call) task.Result {
 	t, e := schedTarget(c)
@@ -372,25 +373,31 @@ func setPolicy(c *task.Call, t *task.Thread, policy int32, at uint64) task.Resul
 	if e != 0 {
 		return fail(e)
 	}
-	priority, plain := int32(v), policy&^resetOnFork
+	return fail(schedule(c, t, policy, int32(v), t.Nice))
+}
+
+// schedule gives a thread a policy, with its priority and nice value, if the caller may (sched(7)).
+func schedule(c *task.Call, t *task.Thread, policy, priority, nice int32) unix.Errno {
+	plain := policy &^ resetOnFork
 	switch plain {
 	case unix.SCHED_NORMAL, unix.SCHED_BATCH, unix.SCHED_IDLE:
 		if priority != 0 {
-			return fail(unix.EINVAL)
+			return unix.EINVAL
 		}
 	case unix.SCHED_FIFO, unix.SCHED_RR:
 		if priority < 1 || priority > 99 {
-			return fail(unix.EINVAL)
+			return unix.EINVAL
 		}
 	default:
-		return fail(unix.EINVAL)
+		return unix.EINVAL
 	}
 	if cr := c.T.Cred; !cr.Has(unix.CAP_SYS_NICE) &&
 		(cr.EUID != t.Cred.UID && cr.EUID != t.Cred.EUID ||
-			realtime(plain) && uint64(priority) > t.Proc.Limits[unix.RLIMIT_RTPRIO].Cur) {
-		return fail(unix.EPERM)
+			realtime(plain) && uint64(priority) > t.Proc.Limits[unix.RLIMIT_RTPRIO].Cur ||
+			nice < t.Nice && uint64(20-nice) > t.Proc.Limits[unix.RLIMIT_NICE].Cur) {
+		return unix.EPERM
 	}
-	t.Policy, t.Priority = policy, priority
+	t.Policy, t.Priority, t.Nice = policy, priority, nice
 	return 0
 }
 

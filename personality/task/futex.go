@@ -68,7 +68,7 @@ const (
 // futexRank is a thread's place among waiters: those with a real-time priority come first.
 func futexRank(t *Thread) uint8 {
 	const highest = 99
-	if t.Policy == unix.SCHED_FIFO || t.Policy == unix.SCHED_RR {
+	if t.Realtime() {
 		return uint8(highest - t.Priority)
 	}
 	return highest + 1

@@ -10,6 +10,54 @@ import (
 )
 
 var processScenarios = []Scenario{
+	{Name: "attributes of the schedule", Output: "",
+		Main: func(p *kernel.Prog) {
+			const size, latest = 48, 56
+			at := p.Alloc(64)
+			set := func(size, policy uint32, flags uint64, nice, priority int32) int64 {
+				p.Set(at, make([]byte, 64))
+				p.Store32(at, size)
+				p.Store32(at+4, policy)
+				p.Store64(at+8, flags)
+				p.Store32(at+16, uint32(nice))
+				p.Store32(at+20, uint32(priority))
+				return p.Syscall(unix.SYS_SCHED_SETATTR, 0, at, 0)
+			}
+			is := func(p *kernel.Prog, what string, policy uint32, flags uint64, nice, priority int32) {
+				want(p, what, p.Syscall(unix.SYS_SCHED_GETATTR, 0, at, latest, 0), 0)
+				check(p, what, p.Load32(at) == latest && p.Load32(at+4) == policy && p.Load64(at+8) == flags &&
+					int32(p.Load32(at+16)) == nice && int32(p.Load32(at+20)) == priority)
+			}
+			want(p, "nice", set(size, unix.SCHED_BATCH, 0, 5, 0), 0)
+			is(p, "nice", unix.SCHED_BATCH, 0, 5, 0)
+			want(p, "first in, first out", set(0, unix.SCHED_FIFO, 0, 0, 7), 0)
+			is(p, "first in, first out", unix.SCHED_FIFO, 0, 0, 7)
+			want(p, "kept policy", set(size, unix.SCHED_IDLE, unix.SCHED_FLAG_KEEP_POLICY, 0, 9), 0)
+			is(p, "kept policy", unix.SCHED_FIFO, 0, 0, 9)
+			for _, flags := range []uint64{0, unix.SCHED_FLAG_RESET_ON_FORK} {
+				want(p, "real time", set(size, unix.SCHED_RR, flags, 0, 3), 0)
+				wait(p, p.Fork(func(p *kernel.Prog) {
+					if flags == 0 {
+						is(p, "inherited", unix.SCHED_RR, 0, 0, 3)
+					} else {
+						is(p, "reset", unix.SCHED_NORMAL, 0, 0, 0)
+					}
+				}), 0)
+			}
+			is(p, "not reset", unix.SCHED_RR, unix.SCHED_FLAG_RESET_ON_FORK, 0, 3)
+			for _, r := range []int64{set(size, unix.SCHED_FIFO, 0, 0, 0), set(size, unix.SCHED_NORMAL, 0, 0, 1), set(size, 1<<30, 0, 0, 0),
+				set(size, unix.SCHED_NORMAL, 0x80, 0, 0), set(size, unix.SCHED_NORMAL, 0x20, 0, 0), set(size, unix.SCHED_DEADLINE, 0, 0, 0),
+				p.Syscall(unix.SYS_SCHED_SETATTR, 0, 0, 0), p.Syscall(unix.SYS_SCHED_SETATTR, 0, at, 1),
+				p.Syscall(unix.SYS_SCHED_GETATTR, 0, at, size-1, 0), p.Syscall(unix.SYS_SCHED_GETATTR, 0, at, size, 1)} {
+				want(p, "refused", r, fails(unix.EINVAL))
+			}
+			want(p, "too small", set(size-1, 0, 0, 0, 0), fails(unix.E2BIG))
+			check(p, "the known size is written", p.Load32(at) == latest)
+			want(p, "utilisation", set(latest, 0, 0x20, 0, 0), fails(unix.EOPNOTSUPP))
+			want(p, "nobody", p.Syscall(unix.SYS_SCHED_GETATTR, 29999, at, size, 0), fails(unix.ESRCH))
+			want(p, "nowhere", p.Syscall(unix.SYS_SCHED_GETATTR, 0, 8, size, 0), fails(unix.EFAULT))
+		}},
+
 	{Name: "exit status", Ending: Exited(7), Output: "hello\n",
 		Main: func(p *kernel.Prog) {
 			p.Print(1, "hello\n")
