@@ -104,6 +104,15 @@ func TestClientsAreKeptApart(t *testing.T) {
 	denied("release", other.Release(clientBadge))
 	_, st = other.SpaceAdopt(5)
 	denied("adopt", st)
+	_, _, st = other.Usage(clientBadge)
+	denied("usage", st)
+	_, st = other.SpaceUsage(s)
+	denied("usage of a space", st)
+	for badge, want := range map[uint64]uint64{clientBadge: 1, 9: 0} {
+		if pages, free, st := admin.Usage(badge); st != client.OK || pages != want || free != b.p.header.FramesFree {
+			t.Errorf("client %d has %d pages, %d are free, %v: want %d, %d", badge, pages, free, st, want, b.p.header.FramesFree)
+		}
+	}
 	b.ok(admin.Release(clientBadge))
 	if after := b.counts(); after != before {
 		t.Errorf("counts %+v, at the start %+v", after, before)

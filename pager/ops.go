@@ -57,6 +57,8 @@ var ops = [...]row{
 	pagerwire.CodeWindowMap:      {needSpace | needAdmin, opWindowMap},
 	pagerwire.CodeKernelGrant:    {0, opKernelGrant},
 	pagerwire.CodeRelease:        {needAdmin, opRelease},
+	pagerwire.CodeSpaceUsage:     {needSpace | needAdmin, opSpaceUsage},
+	pagerwire.CodeUsage:          {needAdmin, opUsage},
 }
 
 // run looks up what the command names and runs it.
@@ -312,6 +314,27 @@ func opKernelGrant(p *Pager, o *op, r *pagerwire.Outcome) pagerwire.Status {
 		return pagerwire.StatusNoMemory
 	}
 	r.Value = p.granted - before
+	return pagerwire.OK
+}
+
+func opSpaceUsage(p *Pager, o *op, r *pagerwire.Outcome) pagerwire.Status {
+	r.Value = p.spaceRecords[o.space].Resident
+	return pagerwire.OK
+}
+
+// opUsage counts a page that several spaces will copy on the next store for each of them.
+func opUsage(p *Pager, o *op, r *pagerwire.Outcome) pagerwire.Status {
+	for i := range p.spaces {
+		if rec := &p.spaceRecords[i]; rec.ID != 0 && p.spaces[i].owner == o.Size {
+			r.Value += rec.Owned
+		}
+	}
+	for i := range p.objects {
+		if rec := &p.objectRecords[i]; rec.ID != 0 && p.objects[i].owner == o.Size {
+			r.Value += rec.Resident
+		}
+	}
+	r.Extra = p.header.FramesFree
 	return pagerwire.OK
 }
 

@@ -36,7 +36,7 @@ or a swap was rolled back, 125 when there is no system to talk to.`,
 	c.PersistentFlags().StringVar(&o.socket, "socket", "", "control socket of the system: a `PATH` (default: that of the only one)")
 	c.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON")
 	c.AddCommand(
-		o.command("ps", "Show the servers: builds, generations, and what they run", o.servers),
+		o.command("ps", "Show the servers: builds, generations, threads, memory, and what they run", o.servers),
 		o.command("wires", "Show which server may call which", o.wires),
 		o.command("stats", "Show the kernel's counters", o.stats),
 		o.command("log", "Show what was worth knowing since the start: deaths, swaps, failures", o.log),
@@ -128,7 +128,7 @@ func (o *ctl) servers(c *live.Client) error {
 	if done, err := o.show(m.Servers); done || err != nil {
 		return err
 	}
-	t := table("SERVER", "BUILD", "GENERATION", "RESTARTS", "PRIORITY", "HEAP LIMIT", "OTHER BUILDS")
+	t := table("SERVER", "BUILD", "GENERATION", "RESTARTS", "PRIORITY", "THREADS", "MEMORY", "GIVEN", "OTHER BUILDS")
 	for _, s := range m.Servers {
 		var others []string
 		for _, b := range s.Builds {
@@ -136,7 +136,7 @@ func (o *ctl) servers(c *live.Client) error {
 				others = append(others, b)
 			}
 		}
-		row(t, s.Name, s.Build, s.Generation, s.Restarts, s.Priority, fmt.Sprintf("%d KiB", s.Heap>>10), strings.Join(others, " "))
+		row(t, s.Name, s.Build, s.Generation, s.Restarts, s.Priority, s.Threads, kib(s.Resident), kib(s.Given), strings.Join(others, " "))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -151,6 +151,8 @@ func (o *ctl) servers(c *live.Client) error {
 	}
 	return nil
 }
+
+func kib(bytes uint64) string { return fmt.Sprintf("%d KiB", bytes>>10) }
 
 func (o *ctl) wires(c *live.Client) error {
 	m, err := c.Ask(control.FromHost{Wires: true})
@@ -185,6 +187,7 @@ func (o *ctl) stats(c *live.Client) error {
 	row(t, "address-space switches", m.Stats.SpaceSwitches)
 	row(t, "interrupts", m.Stats.Interrupts)
 	row(t, "kernel pages free", m.Stats.KernelFree)
+	row(t, "memory free for programs", kib(m.Stats.MemoryFree))
 	return t.Flush()
 }
 

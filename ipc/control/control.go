@@ -43,8 +43,11 @@ type Server struct {
 	Generation int    `json:"generation"` // of its instance, from 1
 	Restarts   int    `json:"restarts"`   // after it died
 	Priority   int    `json:"priority"`
-	Heap       uint64 `json:"heap_bytes"` // limit
-	Resident   uint64 `json:"resident_bytes,omitempty"`
+	Threads    int    `json:"threads"`
+	Heap       uint64 `json:"heap_bytes"`     // limit
+	Resident   uint64 `json:"resident_bytes"` // what it has itself, without the windows that it looks through
+	// Given is what its programs and files have.
+	Given uint64 `json:"given_bytes"`
 	// Builds that it can be swapped to; none: it cannot be swapped.
 	Builds []string `json:"builds,omitempty"`
 	// Counters of what it runs, lines of JSON.
@@ -123,6 +126,7 @@ type Stats struct {
 	Interrupts    uint64 `json:"interrupts"`
 	KernelFree    uint64 `json:"kernel_free_pages"`
 	Idle          uint64 `json:"idle_ns"`
+	MemoryFree    uint64 `json:"memory_free_bytes"` // for programs and files
 }
 
 // FromHost is a line to root.

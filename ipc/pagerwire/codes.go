@@ -73,6 +73,11 @@ const (
 	// CodeRelease destroys every space and object of the client whose badge is
 	// Size. Only for the administrator.
 	CodeRelease Code = 22
+	// CodeSpaceUsage asks how much memory Space has. Value: pages present. Only for the administrator.
+	CodeSpaceUsage Code = 23
+	// CodeUsage asks how much memory the client whose badge is Size has given to
+	// programs and files. Value: pages. Extra: pages free in all. Only for the administrator.
+	CodeUsage Code = 24
 )
 
 // ThisSpace and ThisObject stand for what this batch made last.

@@ -40,6 +40,20 @@ func (c *Client) Release(badge uint64) Status {
 	return st
 }
 
+// SpaceUsage is how many pages of an adopted space are present. Only for root.
+func (c *Client) SpaceUsage(s Space) (pages uint64, st Status) {
+	return c.one(&pagerwire.Command{Code: pagerwire.CodeSpaceUsage, Space: uint32(s)})
+}
+
+// Usage is how many pages the programs and files of the client with the badge have, and
+// how many are free in all. Only for root.
+func (c *Client) Usage(badge uint64) (pages, free uint64, st Status) {
+	b := c.Batch()
+	i := b.add(&pagerwire.Command{Code: pagerwire.CodeUsage, Size: badge})
+	st = b.Run()
+	return b.Value(i), b.result[i].Extra, st
+}
+
 // NewAdministrator is root's end: it makes the calls of this file and those
 // that need no window, and cannot read the published tables.
 func NewAdministrator(t ipc.Transport, endpoint ipc.Handle) *Client {

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"starling/ipc/control"
 	"starling/ipc/supervise"
+	"starling/pager/client"
 	"starling/servers/manifest"
 )
 
@@ -12,8 +13,9 @@ func (r *Root) describeServers() []control.Server {
 	for i, s := range r.servers {
 		c := control.Server{
 			Name: s.spec.Name, Build: s.now.name, Generation: s.generation, Restarts: s.starts - 1,
-			Priority: int(s.spec.Priority), Heap: s.spec.Heap,
+			Priority: int(s.spec.Priority), Threads: 1, Heap: s.spec.Heap,
 		}
+		c.Resident, c.Given = r.memoryOf(s)
 		if s.spec.Swap {
 			c.Builds = s.buildNames()
 		}
@@ -26,6 +28,34 @@ func (r *Root) describeServers() []control.Server {
 		list[i] = c
 	}
 	return list
+}
+
+// memoryOf is what a server has itself, and what its programs and files have, in bytes.
+func (r *Root) memoryOf(s *server) (own, given uint64) {
+	own = s.now.own.pages + s.now.heap.pages
+	if r.pager == nil {
+		return own * pageSize, 0
+	}
+	if s.now.adopted != 0 {
+		if pages, st := r.pager.SpaceUsage(s.now.adopted); st == client.OK {
+			own += pages
+		}
+	}
+	if w, ok := r.pagerWire(s); ok {
+		given, _, _ = r.pager.Usage(w.Badge)
+	}
+	return own * pageSize, given * pageSize
+}
+
+// pagerWire is a server's wire to the pager: its badge is the pager's name for the server.
+func (r *Root) pagerWire(s *server) (manifest.Wire, bool) {
+	p, ok := r.byRole(manifest.Pager)
+	for _, w := range r.manifest.Wires {
+		if ok && w.From == s.spec.Name && w.To == p.spec.Name {
+			return w, true
+		}
+	}
+	return manifest.Wire{}, false
 }
 
 // describeWires says who may call whom.

@@ -221,5 +221,9 @@ func (r *Root) stats() *control.Stats {
 			*to, _ = k.Counter(index)
 		}
 	}
+	if r.pager != nil {
+		_, free, _ := r.pager.Usage(supervise.Badge)
+		s.MemoryFree = free * pageSize
+	}
 	return s
 }

@@ -175,13 +175,8 @@ func (r *Root) relaunch(s *server) error {
 	if err := r.destroy(s.now); err != nil {
 		return err
 	}
-	if s.spec.Swap && r.pager != nil {
-		// Its programs and files are the pager's to take back.
-		for _, w := range r.manifest.Wires {
-			if p, _ := r.byRole(manifest.Pager); w.From == s.spec.Name && w.To == p.spec.Name {
-				r.pager.Release(w.Badge)
-			}
-		}
+	if w, ok := r.pagerWire(s); ok && s.spec.Swap && r.pager != nil {
+		r.pager.Release(w.Badge) // its programs and files are the pager's to take back
 	}
 	return r.launch(s)
 }
