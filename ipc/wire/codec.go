@@ -10,8 +10,8 @@ import (
 )
 
 // Codec turns messages of a schema into Go objects and back, and sums the objects up.
-// The objects are those of flatc's object API: a struct for each table and struct of the
-// schema, named by tags `json:"name_in_schema"`. What flatc's own Pack and UnPack do
+// The objects are like those of flatc's object API: a struct for each table and struct of
+// the schema, with tags `json:"name_in_schema"`. What flatc's own Pack and UnPack do
 // field by field, with an offset looked up for each, is done here by a plan for each
 // table, in a tenth of the instructions: a swap waits for it.
 //

@@ -77,3 +77,15 @@ type Variant struct {
 	Base  Base // String or Object
 	Index int  // of Objects
 }
+
+// At is the schema of the messages whose root is the table of that name. It panics when
+// there is none.
+func (s *Schema) At(table string) *Schema {
+	at := *s
+	for at.Root = range s.Objects {
+		if s.Objects[at.Root].Name == table {
+			return &at
+		}
+	}
+	panic("wire: " + s.Name + " has no table " + table)
+}

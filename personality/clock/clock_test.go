@@ -6,7 +6,6 @@ import (
 	"sort"
 	"testing"
 
-	flatbuffers "github.com/google/flatbuffers/go"
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
@@ -228,15 +227,16 @@ func TestStateSurvives(t *testing.T) {
 	c.CreatePosix(2, PosixSpec{Clock: CPU{ID: 1, which: cpuSched}.Encode(), Target: 1, Notify: SigevNone})
 	c.Advance(300) // one alarm waits to be taken
 	w.take()
-	bytesOf := func(c *Clock) []byte {
-		b := flatbuffers.NewBuilder(0)
-		b.Finish(c.Export().Pack(b))
-		return b.FinishedBytes()
-	}
+	codec := state.CodecOf[state.ClockT]("Clock")
+	bytesOf := func(c *Clock) []byte { return codec.Encode(c.Export()) }
 	before := bytesOf(c)
 	w2, d := newWorld()
 	d.SetNow(300)
-	d.Import(state.GetRootAsClock(before, 0).UnPack())
+	s, err := codec.Decode(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Import(s)
 	if !bytes.Equal(before, bytesOf(d)) {
 		t.Fatal("the state is not the same after an import")
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"testing"
 
-	flatbuffers "github.com/google/flatbuffers/go"
 	"golang.org/x/sys/unix"
 
 	"starling/ipc"
@@ -375,12 +374,13 @@ func TestStreams(t *testing.T) {
 
 // export is the state as bytes: of the terminals and of the files.
 func (m *machine) export() (terminals, files []byte) {
-	b := flatbuffers.NewBuilder(0)
-	b.Finish(m.m.Export().Pack(b))
-	f := flatbuffers.NewBuilder(0)
-	f.Finish(m.v.Export().Pack(f))
-	return b.FinishedBytes(), f.FinishedBytes()
+	return terminalsCodec.Encode(m.m.Export()), filesCodec.Encode(m.v.Export())
 }
+
+var (
+	terminalsCodec = state.CodecOf[state.TerminalsT]("Terminals")
+	filesCodec     = state.CodecOf[state.VFST]("VFS")
+)
 
 func TestStateSurvives(t *testing.T) {
 	m := newMachine(t)
@@ -397,10 +397,18 @@ func TestStateSurvives(t *testing.T) {
 
 	n, _ := bare(m.wire)
 	n.id, n.now = m.id, m.now
-	if e := n.m.Import(state.GetRootAsTerminals(terminals, 0).UnPack()); e != 0 {
+	ts, err := terminalsCodec.Decode(terminals)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fs, err := filesCodec.Decode(open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := n.m.Import(ts); e != 0 {
 		t.Fatal(e)
 	}
-	r, e := n.v.Import(state.GetRootAsVFS(open, 0).UnPack())
+	r, e := n.v.Import(fs)
 	if e != 0 {
 		t.Fatal(e)
 	}

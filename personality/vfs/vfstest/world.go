@@ -5,7 +5,6 @@ package vfstest
 import (
 	"math"
 
-	flatbuffers "github.com/google/flatbuffers/go"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -110,11 +109,9 @@ func (w *World) Advance(ns int64) {
 }
 
 // pack is the state as bytes.
-func pack(v *vfs.VFS) []byte {
-	b := flatbuffers.NewBuilder(1 << 16)
-	b.Finish(v.Export().Pack(b))
-	return b.FinishedBytes()
-}
+func pack(v *vfs.VFS) []byte { return codec.Encode(v.Export()) }
+
+var codec = state.CodecOf[state.VFST]("VFS")
 
 // Swap exports the world, imports it into a fresh one that shares the contents, and
 // checks that the fresh one exports the same bytes.
@@ -123,7 +120,10 @@ func (w *World) Swap() *World {
 	before := pack(w.V)
 	n := bare(w.T, w.Store, w.env)
 	n.Clock.SetNow(w.env.now)
-	st := state.GetRootAsVFS(before, 0).UnPack()
+	st, err := codec.Decode(before)
+	if err != nil {
+		w.T.Fatalf("%v", err)
+	}
 	r, e := n.V.Import(st)
 	if e != 0 {
 		w.T.Fatalf("import: %v", e)

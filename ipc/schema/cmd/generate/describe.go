@@ -28,32 +28,13 @@ func (j *job) description(root, name string, files Files) error {
 	fmt.Fprintf(&w, "// %sSchema describes %s for wire.Verify.\n", table, table)
 	fmt.Fprintf(&w, "var %sSchema = wire.Schema{\nName: %q, Identifier: %q, Root: %d,\n", table, d.Name, d.Identifier, d.Root)
 	fmt.Fprintf(&w, "Objects: []wire.ObjectType{\n")
-	for _, o := range d.Objects {
-		if o.Struct {
-			fmt.Fprintf(&w, "{Name: %q, Struct: true, Size: %d, Align: %d},\n", o.Name, o.Size, o.Align)
+	for i := range d.Objects {
+		if name := bare(d.Objects[i].Name); j.apart[name] {
+			fmt.Fprintf(&w, "%s,\n", apartName(name))
 			continue
 		}
-		fmt.Fprintf(&w, "{Name: %q, Fields: []wire.Field{\n", o.Name)
-		for _, f := range o.Fields {
-			fmt.Fprintf(&w, "{Name: %q, ID: %d, Base: wire.%s", f.Name, f.ID, baseNames[f.Base])
-			if f.Base == wire.Vector {
-				fmt.Fprintf(&w, ", Element: wire.%s", baseNames[f.Element])
-			}
-			if f.Index != 0 {
-				fmt.Fprintf(&w, ", Index: %d", f.Index)
-			}
-			if f.Required {
-				fmt.Fprintf(&w, ", Required: true")
-			}
-			if f.Deprecated {
-				fmt.Fprintf(&w, ", Deprecated: true")
-			}
-			if f.Expendable {
-				fmt.Fprintf(&w, ", Expendable: true")
-			}
-			fmt.Fprintf(&w, "},\n")
-		}
-		fmt.Fprintf(&w, "}},\n")
+		describeObject(&w, &d.Objects[i])
+		fmt.Fprintf(&w, ",\n")
 	}
 	fmt.Fprintf(&w, "},\n")
 	// Enums that are no unions keep their place, so that indexes stay those of the schema.
@@ -80,6 +61,34 @@ func (j *job) description(root, name string, files Files) error {
 	}
 	fmt.Fprintf(&w, "}\n")
 	return files.add(filepath.Join(j.out, space, strings.ToLower(table)+"_schema.go"), name, w.Bytes())
+}
+
+// describeObject writes the description of a table or struct, without its type.
+func describeObject(w *bytes.Buffer, o *wire.ObjectType) {
+	if o.Struct {
+		fmt.Fprintf(w, "{Name: %q, Struct: true, Size: %d, Align: %d}", o.Name, o.Size, o.Align)
+		return
+	}
+	fmt.Fprintf(w, "{Name: %q, Fields: []wire.Field{\n", o.Name)
+	for _, f := range o.Fields {
+		fmt.Fprintf(w, "{Name: %q, ID: %d, Base: wire.%s", f.Name, f.ID, baseNames[f.Base])
+		if f.Base == wire.Vector {
+			fmt.Fprintf(w, ", Element: wire.%s", baseNames[f.Element])
+		}
+		if f.Index != 0 {
+			fmt.Fprintf(w, ", Index: %d", f.Index)
+		}
+		for _, flag := range []struct {
+			name string
+			set  bool
+		}{{"Required", f.Required}, {"Deprecated", f.Deprecated}, {"Expendable", f.Expendable}} {
+			if flag.set {
+				fmt.Fprintf(w, ", %s: true", flag.name)
+			}
+		}
+		fmt.Fprintf(w, "},\n")
+	}
+	fmt.Fprintf(w, "}}")
 }
 
 var baseNames = [...]string{"None", "UnionType", "Bool", "Int8", "Uint8", "Int16", "Uint16", "Int32", "Uint32",

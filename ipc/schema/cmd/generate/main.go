@@ -1,7 +1,7 @@
 // Generate makes everything that follows from the schemas:
 //
 //   - the accessors of each wire in ipc/<namespace>, by flatc,
-//   - the accessors and objects of the personality's state, by flatc,
+//   - the Go structs of each personality's state, for wire.Codec,
 //   - the descriptions that package wire checks messages with, for every
 //     schema that has a root table,
 //   - the asserts that tie the Go structs of ipc/frame to their schema.

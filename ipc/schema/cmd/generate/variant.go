@@ -12,22 +12,23 @@ import (
 
 // The build "next" of the personality has a state that differs from the present one
 // as two versions do: one field is deprecated, one is new. It is there so that
-// swaps between versions are exercised all the time. Files that come out the same are
-// shared; of the others each build has its own, chosen by a build tag.
+// swaps between versions are exercised all the time. The one table that differs has
+// files of its own for each build, chosen by a build tag.
 const (
 	nextTag       = "starling_next"
 	nextDir       = "personality/state"
+	nextOut       = "personality"
+	nextRoot      = "personality.fbs"
 	nextFile      = "task.fbs"
 	nextTable     = "Tasks"
 	nextDropped   = "last_run"
 	nextAdded     = "most_threads: uint (id: %d, expendable);"
-	nextPackage   = "personality"
-	nextExtension = "_next.go"
+	nextExtension = "_next"
 )
 
 var numbered = regexp.MustCompile(`\(id: (\d+)`)
 
-// variant adds the files of the next state.
+// variant adds the files of the table that differs: as it is, and as it will be.
 func variant(root string, files Files) error {
 	temp, err := os.MkdirTemp("", "starling-next-")
 	if err != nil {
@@ -54,19 +55,42 @@ func variant(root string, files Files) error {
 			return err
 		}
 	}
-	next := Files{}
-	j := job{dir: nextDir, out: nextPackage, objects: true}
-	if err := j.run(temp, next); err != nil {
+	if err := tableAlone(root, "!"+nextTag, "", files); err != nil {
 		return err
 	}
-	for path, text := range next {
-		if bytes.Equal(text, files[path]) {
+	return tableAlone(temp, nextTag, nextExtension, files)
+}
+
+// apartName is the variable that describes a table with files of its own.
+func apartName(table string) string { return strings.ToLower(table[:1]) + table[1:] + "Object" }
+
+// tableAlone writes struct and description of the table for the builds with a tag.
+func tableAlone(root, tag, extension string, files Files) error {
+	b, err := binarySchema(root, nextDir, nextRoot)
+	if err != nil {
+		return err
+	}
+	space, objects, err := rooted(b)
+	if err != nil {
+		return err
+	}
+	d, err := describe(b)
+	if err != nil {
+		return err
+	}
+	for i := range objects {
+		if objects[i].name != nextTable {
 			continue
 		}
-		files[path] = constrain(files[path], "!"+nextTag)
-		files[strings.TrimSuffix(path, ".go")+nextExtension] = constrain(text, nextTag)
+		var w bytes.Buffer
+		fmt.Fprintf(&w, "\n//go:build %s\n\npackage %s\n\nimport \"starling/ipc/wire\"\n\n", tag, space)
+		objects[i].write(&w)
+		fmt.Fprintf(&w, "var %s = wire.ObjectType", apartName(nextTable))
+		describeObject(&w, &d.Objects[i])
+		fmt.Fprintf(&w, "\n")
+		return files.add(filepath.Join(nextOut, space, strings.ToLower(nextTable)+"_object"+extension+".go"), nextFile, w.Bytes())
 	}
-	return nil
+	return fmt.Errorf("%s has no table %s", nextRoot, nextTable)
 }
 
 // nextSchema changes the one table.
@@ -88,10 +112,4 @@ func nextSchema(text []byte) ([]byte, error) {
 	table = dropped.ReplaceAll(table, []byte("$1, deprecated)"))
 	table = fmt.Appendf(table, "\n  "+nextAdded, last+1)
 	return bytes.Join([][]byte{before, []byte("table " + nextTable + " {"), table, []byte("\n}"), after}, nil), nil
-}
-
-// constrain puts a build constraint behind the first line.
-func constrain(text []byte, tag string) []byte {
-	first, rest, _ := bytes.Cut(text, []byte("\n"))
-	return fmt.Appendf(nil, "%s\n\n//go:build %s\n%s", first, tag, rest)
 }
