@@ -175,6 +175,7 @@ func TestVerifier(t *testing.T) {
 		{"comm", one(asm.Mov.Reg(asm.R1, asm.RFP), asm.Add.Imm(asm.R1, -16), asm.Mov.Imm(asm.R2, 16), asm.FnGetCurrentComm.Call(), asm.LoadMem(asm.R0, asm.RFP, -16, asm.DWord), asm.Return()), ""},
 		{"division by zero", one(asm.Mov.Imm(asm.R0, 1), asm.Div.Imm(asm.R0, 0), asm.Return()), "division by zero"},
 		{"runs past its end", one(asm.Mov.Imm(asm.R0, 1)), "last insn"},
+		{"unreachable", one(asm.Mov.Imm(asm.R0, 1), asm.Return(), asm.Mov.Imm(asm.R0, 2), asm.Return()), "unreachable insn 2"},
 		{"32-bit pointer", one(asm.Add.Imm32(asm.R1, 1), asm.Mov.Imm(asm.R0, 0), asm.Return()), "32-bit pointer"},
 		{"spilled pointer", join(one(asm.StoreMem(asm.RFP, -16, asm.R1, asm.DWord), asm.LoadMem(asm.R3, asm.RFP, -16, asm.DWord), asm.LoadMem(asm.R0, asm.R3, 0, asm.DWord), asm.Return())), ""},
 		{"broken spilled pointer", join(one(asm.StoreMem(asm.RFP, -16, asm.R1, asm.DWord), storeImm(asm.RFP, -12, 0, asm.Byte), asm.LoadMem(asm.R3, asm.RFP, -16, asm.DWord), asm.LoadMem(asm.R0, asm.R3, 0, asm.DWord), asm.Return())), "scalar"},

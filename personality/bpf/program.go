@@ -36,7 +36,9 @@ type Load struct {
 	UID     uint32
 	Now     int64
 	BTF     uint32
-	Maps    Maps
+	// AttachType is BPF_TRACE_UPROBE_MULTI or 0.
+	AttachType uint32
+	Maps       Maps
 }
 
 // gplLicenses are the licenses of programs that may call every helper (license_is_gpl_compatible).
@@ -74,7 +76,7 @@ func (o *Objects) NewProgram(l *Load) (*Program, string, unix.Errno) {
 	}
 	o.nextProgram++
 	p := &Program{o: o, refs: 1, list: list, maps: maps, reads: verdict.context, BpfProgramT: state.BpfProgramT{
-		Id: o.nextProgram, Type: l.Type, Name: l.Name, Gpl: gpl, Uid: l.UID, Loaded: l.Now, Btf: l.BTF, Steps: uint32(verdict.steps)}}
+		Id: o.nextProgram, Type: l.Type, Name: l.Name, Gpl: gpl, Uid: l.UID, Loaded: l.Now, Btf: l.BTF, AttachType: l.AttachType, Steps: uint32(verdict.steps)}}
 	p.Code = portable(l.Code, list)
 	digest := sha1.Sum(p.Code)
 	p.BpfProgramT.Tag = binary.LittleEndian.Uint64(digest[:])
@@ -167,6 +169,12 @@ func (p *Program) ReadsContext() bool { return p.reads }
 
 // Probe reports whether the program is one for probes.
 func (p *Program) Probe() bool { return p.Type == unix.BPF_PROG_TYPE_KPROBE }
+
+// UprobeMulti is the attach type BPF_TRACE_UPROBE_MULTI.
+const UprobeMulti = 48
+
+// Multi reports whether the program is one for several places, and no events.
+func (p *Program) Multi() bool { return p.Probe() && p.AttachType == UprobeMulti }
 
 // Bind keeps a map as long as the program.
 func (p *Program) Bind(m *Map) {

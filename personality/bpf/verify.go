@@ -76,7 +76,40 @@ func (v *verifier) shape() *refusal {
 	default:
 		return refuse(unix.EINVAL, "last insn is not an exit or jmp")
 	}
+	for i, reached := range v.reached() {
+		if !reached {
+			return refuse(unix.EINVAL, "unreachable insn %d", i)
+		}
+	}
 	return nil
+}
+
+// reached says of each instruction whether there is a way to it, whatever the registers hold.
+func (v *verifier) reached() []bool {
+	seen := make([]bool, len(v.list))
+	next := []int32{0}
+	for len(next) > 0 {
+		at := next[len(next)-1]
+		next = next[:len(next)-1]
+		for int(at) < len(v.list) && !seen[at] {
+			seen[at] = true
+			x := &v.list[at]
+			switch {
+			case x.op == opExit:
+			case x.op == opJump:
+				at = x.target
+				continue
+			case x.op.isJump() || x.op == opCallLocal:
+				next = append(next, x.target)
+				fallthrough
+			default:
+				at++
+				continue
+			}
+			break
+		}
+	}
+	return seen
 }
 
 // walk follows all ways.

@@ -65,12 +65,12 @@ type Request struct {
 	ReadFormat                                       uint64
 }
 
-// maxEvents bounds how many events there are at once.
+// maxEvents bounds how many events and places of links there are at once.
 const maxEvents = 1024
 
 // Open makes an event and its file.
 func (m *Events) Open(q *Request) (*vfs.File, unix.Errno) {
-	if len(m.all) >= maxEvents {
+	if m.probed() >= maxEvents {
 		m.v.Put(q.File)
 		return nil, unix.EMFILE
 	}
@@ -122,14 +122,8 @@ func (e *Event) Wants(s *mm.Space) bool {
 func (e *Event) Hit(h *uprobe.Hit) {
 	m := e.m
 	tid, env := m.threads.About(h.Thread)
-	if e.program != nil {
-		if e.program.ReadsContext() {
-			isa.ProbeContext(h.Frame, &m.context)
-		}
-		m.occasion = bpf.Occasion{Context: m.context[:], Cookie: e.Cookie, Function: h.Function}
-		if e.program.Run(env, &m.occasion) == 0 {
-			return
-		}
+	if e.program != nil && m.run(e.program, env, h, e.Cookie) == 0 {
+		return
 	}
 	if e.Enabled && (e.Tid == 0 || e.Tid == tid || slices.Contains(e.Family, tid)) {
 		e.Count++
@@ -159,7 +153,7 @@ func (e *Event) elapsed() int64 {
 // attach gives the event its program, taking over the reference. EEXIST: it has one.
 func (e *Event) attach(p *bpf.Program, cookie uint64, link uint32) unix.Errno {
 	switch {
-	case !p.Probe():
+	case !p.Probe() || p.Multi():
 		return unix.EINVAL
 	case e.program != nil:
 		return unix.EEXIST
@@ -185,9 +179,20 @@ func (m *Events) Cloned(parent, child int32) {
 	}
 }
 
+// ended is who an event or a link is about when there is no such thread any more: numbers come again.
+const ended = -1
+
 // Ended is told of the end of a thread.
 func (m *Events) Ended(tid int32) {
+	for _, l := range m.links {
+		if l.Pid == tid {
+			l.Pid = ended
+		}
+	}
 	for _, e := range m.all {
+		if e.Tid == tid {
+			e.Tid = ended
+		}
 		if i := slices.Index(e.Family, tid); i >= 0 {
 			e.Family = slices.Delete(e.Family, i, i+1)
 		}

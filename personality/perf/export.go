@@ -43,7 +43,11 @@ func (m *Events) Import(t *state.ProbesT) unix.Errno {
 		m.all = append(m.all, e)
 	}
 	for _, s := range t.Links {
-		m.links = append(m.links, &Link{BpfLinkT: *s, m: m})
+		l := &Link{BpfLinkT: *s, m: m}
+		if l.Program != 0 && !l.importPlaces() {
+			return unix.EINVAL
+		}
+		m.links = append(m.links, l)
 	}
 	return 0
 }
@@ -62,10 +66,15 @@ func (m *Events) Relink(r *vfs.Restorer) unix.Errno {
 	}
 	for _, l := range m.links {
 		f := r.File(l.BpfLinkT.Event)
-		if f == nil || EventOf(f) == nil {
+		if f == nil || l.program == nil && EventOf(f) == nil {
 			return unix.EINVAL
 		}
 		l.file = f.Get()
+		for _, p := range l.places {
+			if !m.probes.Attach(p.spec(), p) {
+				return unix.EINVAL
+			}
+		}
 	}
 	return m.objects.Settle()
 }

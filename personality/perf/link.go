@@ -11,12 +11,15 @@ import (
 	"starling/personality/vfs"
 )
 
-// Link is a program attached to an event for as long as the link lives (BPF_LINK_CREATE).
+// Link is a program attached to an event, or to places of a file, for as long as the link lives (BPF_LINK_CREATE).
 type Link struct {
 	state.BpfLinkT
 	m    *Events
-	file *vfs.File // of the event
+	file *vfs.File // of the event, or the probed one
 	refs int       // files
+	// program and places are nil where the link is about an event.
+	program *bpf.Program
+	places  []*place
 }
 
 // Attach is BPF_LINK_CREATE with an event as its target. EBADF: f is no event.
@@ -55,15 +58,34 @@ func (l *Link) put() {
 	if l.refs--; l.refs > 0 {
 		return
 	}
-	if e := EventOf(l.file); e.Link == l.Id {
+	if e := l.Target(); e != nil && e.Link == l.Id {
 		e.detach()
+	}
+	for _, p := range l.places {
+		l.m.probes.Unregister(l.file.Inode, p.Offset, p)
+	}
+	if l.program != nil {
+		l.program.Put()
 	}
 	l.m.links = slices.DeleteFunc(l.m.links, func(o *Link) bool { return o == l })
 	l.m.v.Put(l.file)
 }
 
-// Target is the event.
-func (l *Link) Target() *Event { return EventOf(l.file) }
+// Target is the event, nil if the link is about places.
+func (l *Link) Target() *Event {
+	if l.program != nil {
+		return nil
+	}
+	return EventOf(l.file)
+}
+
+// ProgramID is the number of the attached program.
+func (l *Link) ProgramID() uint32 {
+	if e := l.Target(); e != nil {
+		return e.Program
+	}
+	return l.Program
+}
 
 // Link finds a link by its number, Next the number after one. ENOENT.
 func (m *Events) Link(id uint32) *Link {
@@ -111,7 +133,11 @@ func (f linkFile) Release(*vfs.VFS, *vfs.File) { f.l.put() }
 
 // Describe appends the lines of /proc/PID/fdinfo.
 func (f linkFile) Describe(_ *vfs.File, b []byte) []byte {
-	return fmt.Appendf(b, "link_type:\tperf\nlink_id:\t%d\nprog_id:\t%d\n", f.l.Id, f.l.Target().Program)
+	kind := "perf"
+	if f.l.program != nil {
+		kind = "uprobe_multi"
+	}
+	return fmt.Appendf(b, "link_type:\t%s\nlink_id:\t%d\nprog_id:\t%d\n", kind, f.l.Id, f.l.ProgramID())
 }
 
 type linkKind struct{ m *Events }

@@ -4,8 +4,13 @@ package state
 
 // BpfLinkT is BpfLink of the schema.
 type BpfLinkT struct {
-	Id    uint32 `json:"id"`
-	Event uint64 `json:"event"`
+	Id       uint32       `json:"id"`
+	Event    uint64       `json:"event"`
+	Program  uint32       `json:"program"`
+	Path     string       `json:"path"`
+	AtReturn bool         `json:"at_return"`
+	Pid      int32        `json:"pid"`
+	Places   []*BpfPlaceT `json:"places"`
 }
 
 // BpfMapT is BpfMap of the schema.
@@ -27,21 +32,30 @@ type BpfMapT struct {
 	Producer   uint64   `json:"producer"`
 }
 
+// BpfPlaceT is BpfPlace of the schema.
+type BpfPlaceT struct {
+	Offset  uint64 `json:"offset"`
+	Counter uint64 `json:"counter"`
+	Cookie  uint64 `json:"cookie"`
+	Code    []byte `json:"code"`
+}
+
 // BpfProgramT is BpfProgram of the schema.
 type BpfProgramT struct {
-	Id     uint32   `json:"id"`
-	Type   uint32   `json:"type"`
-	Name   string   `json:"name"`
-	Gpl    bool     `json:"gpl"`
-	Code   []byte   `json:"code"`
-	Maps   []uint32 `json:"maps"`
-	Uid    uint32   `json:"uid"`
-	Loaded int64    `json:"loaded"`
-	Runs   uint64   `json:"runs"`
-	Btf    uint32   `json:"btf"`
-	Tag    uint64   `json:"tag"`
-	Steps  uint32   `json:"steps"`
-	Bound  []uint32 `json:"bound"`
+	Id         uint32   `json:"id"`
+	Type       uint32   `json:"type"`
+	Name       string   `json:"name"`
+	Gpl        bool     `json:"gpl"`
+	Code       []byte   `json:"code"`
+	Maps       []uint32 `json:"maps"`
+	Uid        uint32   `json:"uid"`
+	Loaded     int64    `json:"loaded"`
+	Runs       uint64   `json:"runs"`
+	Btf        uint32   `json:"btf"`
+	Tag        uint64   `json:"tag"`
+	Steps      uint32   `json:"steps"`
+	Bound      []uint32 `json:"bound"`
+	AttachType uint32   `json:"attach_type"`
 }
 
 // BtfT is Btf of the schema.

@@ -56,6 +56,8 @@ var bpfCommands = map[uint64]struct {
 	unix.BPF_MAP_LOOKUP_AND_DELETE_ELEM: {32, bpfMapTake},
 	unix.BPF_MAP_FREEZE:                 {4, bpfMapFreeze},
 	unix.BPF_PROG_LOAD:                  {148, bpfProgramLoad},
+	unix.BPF_OBJ_PIN:                    {20, bpfPin},
+	unix.BPF_OBJ_GET:                    {20, bpfPinned},
 	unix.BPF_BTF_LOAD:                   {32, bpfBTFLoad},
 	unix.BPF_LINK_CREATE:                {64, bpfLinkCreate},
 	unix.BPF_OBJ_GET_INFO_BY_FD:         {16, bpfInfo},
@@ -281,7 +283,7 @@ func bpfProgramLoad(c *bpfCall) task.Result {
 	}
 	const strict, anyAlign, sleepable = 1, 2, 1 << 4
 	flags, attachType, device := a.u32(44), a.u32(68), a.u32(64)
-	if flags&^(strict|anyAlign) != 0 || device != 0 || attachType != 0 || a.u32(108) != 0 || a.u32(112) != 0 {
+	if flags&^(strict|anyAlign) != 0 || device != 0 || !attachable(kind, attachType) || a.u32(108) != 0 || a.u32(112) != 0 {
 		return fail(unix.EINVAL) // among them programs that may sleep, and those that attach to functions of a kernel
 	}
 	if logLevel != 0 && (logAt == 0 || logSize == 0) || logLevel == 0 && logSize != 0 && logAt == 0 {
@@ -303,7 +305,7 @@ func bpfProgramLoad(c *bpfCall) task.Result {
 		return fail(e)
 	}
 	p, log, e := c.K.BPF.NewProgram(&bpf.Load{Type: kind, Name: name, License: license, Code: code, UID: c.T.Cred.UID,
-		Now: c.K.Now(), BTF: types, Maps: c.programMap})
+		Now: c.K.Now(), BTF: types, AttachType: attachType, Maps: c.programMap})
 	if logLevel != 0 || logSize != 0 {
 		if le := c.putLog(logAt, logSize, 140, log); le != 0 {
 			if p != nil {
@@ -316,6 +318,11 @@ func bpfProgramLoad(c *bpfCall) task.Result {
 		return fail(e)
 	}
 	return c.descriptor(c.K.BPF.ProgramFile(p))
+}
+
+// attachable reports whether programs of a type may say that they are to be attached like that.
+func attachable(kind, attachType uint32) bool {
+	return attachType == 0 || attachType == bpf.UprobeMulti && kind == unix.BPF_PROG_TYPE_KPROBE
 }
 
 // types is the number of the types that a program comes with. Descriptions of functions and lines need some.
@@ -401,8 +408,7 @@ func bpfBTFLoad(c *bpfCall) task.Result {
 // bpfPerfEvent is the attach type BPF_PERF_EVENT.
 const bpfPerfEvent = 41
 
-// bpfLinkCreate attaches a program to an event. Other targets there are not, so that
-// BPF_TRACE_UPROBE_MULTI is EINVAL, as on a Linux without it.
+// bpfLinkCreate attaches a program to an event, or to places of a file.
 func bpfLinkCreate(c *bpfCall) task.Result {
 	a := &c.attr
 	f := openFile(c.x, uint64(a.u32(0)))
@@ -413,7 +419,10 @@ func bpfLinkCreate(c *bpfCall) task.Result {
 	if p == nil {
 		return fail(unix.EINVAL)
 	}
-	if a.u32(8) != bpfPerfEvent || a.u32(12) != 0 || !allZero(a[24:64]) {
+	switch attachType := a.u32(8); {
+	case attachType == bpf.UprobeMulti && p.Probe():
+		return bpfLinkPlaces(c, p)
+	case attachType != bpfPerfEvent || p.Multi() || a.u32(12) != 0 || !allZero(a[24:64]):
 		return fail(unix.EINVAL)
 	}
 	target := openFile(c.x, uint64(a.u32(4)))

@@ -176,6 +176,9 @@ const (
 
 func (c *bpfCall) linkInfo(b information, l *perf.Link) unix.Errno {
 	e := l.Target()
+	if e == nil {
+		return c.placesInfo(b, l)
+	}
 	to, room := b.get64(24), b.get32(32)
 	b.u32(0, linkPerfEvent)
 	b.u32(4, l.Id)
@@ -203,4 +206,50 @@ func (c *bpfCall) linkInfo(b information, l *perf.Link) unix.Errno {
 	}
 	_, errno := usermem.CopyOut(c.Mem(), to, name)
 	return errno
+}
+
+// linkUprobeMulti is BPF_LINK_TYPE_UPROBE_MULTI.
+const linkUprobeMulti = 12
+
+// placesInfo fills in what there is about a link with places. ENOSPC: the caller has room for fewer.
+func (c *bpfCall) placesInfo(b information, l *perf.Link) unix.Errno {
+	path, offsets, counters, cookies := b.get64(16), b.get64(24), b.get64(32), b.get64(40)
+	pathRoom, room := b.get32(48), b.get32(52)
+	if (path == 0) != (pathRoom == 0) || offsets|counters|cookies != 0 && room == 0 {
+		return unix.EINVAL
+	}
+	count := uint32(len(l.Places))
+	b.u32(0, linkUprobeMulti)
+	b.u32(4, l.Id)
+	b.u32(8, l.ProgramID())
+	b.u32(48, uint32(len(l.Path)+1))
+	b.u32(52, count)
+	b.u32(56, 0)
+	if l.AtReturn {
+		b.u32(56, multiReturn)
+	}
+	b.u32(60, uint32(l.Pid))
+	if path != 0 {
+		name := append([]byte(l.Path), 0)
+		if int(pathRoom) < len(name) {
+			return unix.ENAMETOOLONG
+		}
+		if _, e := usermem.CopyOut(c.Mem(), path, name); e != 0 {
+			return e
+		}
+	}
+	for i, p := range l.Places[:min(count, room)] {
+		for _, f := range []struct{ at, v uint64 }{{offsets, p.Offset}, {counters, p.Counter}, {cookies, p.Cookie}} {
+			if f.at == 0 {
+				continue
+			}
+			if e := usermem.Write64(c.Mem(), f.at+8*uint64(i), f.v); e != 0 {
+				return e
+			}
+		}
+	}
+	if offsets|counters|cookies != 0 && room < count {
+		return unix.ENOSPC
+	}
+	return 0
 }

@@ -36,7 +36,7 @@ func Check(r Reader, offset uint64) ([]byte, unix.Errno) {
 		return nil, unix.ENOEXEC
 	}
 	segment := codeSegment(f, offset)
-	if segment == nil {
+	if segment == nil || dataSection(f, offset) {
 		return nil, unix.EINVAL
 	}
 	code := make([]byte, min(isa.InstructionLength, segment.Off+segment.Filesz-offset))
@@ -61,6 +61,21 @@ func codeSegment(f *elf.File, offset uint64) *elf.Prog {
 		}
 	}
 	return nil
+}
+
+// dataSection reports whether the sections say that what is there is no code though it is mapped like
+// code: constants, the header of the file. A file without sections does not say that.
+func dataSection(f *elf.File, offset uint64) bool {
+	known := false
+	for _, s := range f.Sections {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_EXECINSTR == 0 {
+			continue
+		}
+		if known = true; offset >= s.Offset && offset-s.Offset < s.FileSize {
+			return false
+		}
+	}
+	return known
 }
 
 // Symbols of ELF64: st_name, st_info, st_other, st_shndx, st_value, st_size.

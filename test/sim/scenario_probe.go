@@ -169,33 +169,95 @@ var probeScenarios = []Scenario{
 
 	{Name: "probe: a program counts in an array", Output: "7 in the array, 0 by the event\n",
 		Main: func(p *kernel.Prog) {
-			m := ok(p, "map", bpf(p, unix.BPF_MAP_CREATE, unix.BPF_MAP_TYPE_ARRAY|4<<32, 8|1<<32, 0))
-			ins := func(op, dst, src uint64, off int16, imm int32) uint64 {
-				return op | dst<<8 | src<<12 | uint64(uint16(off))<<16 | uint64(uint32(imm))<<32
-			}
-			code := []uint64{
-				ins(0x62, 10, 0, -4, 0), ins(0xbf, 2, 10, 0, 0), ins(0x07, 2, 0, 0, -4),
-				ins(0x18, 1, 1, 0, int32(m)), 0,
-				ins(0x85, 0, 0, 0, 1), ins(0x15, 0, 0, 2, 0),
-				ins(0xb7, 1, 0, 0, 1), ins(0xdb, 0, 1, 0, 0),
-				ins(0xb7, 0, 0, 0, 0), ins(0x95, 0, 0, 0, 0),
-			}
-			at := p.Alloc(uint64(8 * len(code)))
-			for i, c := range code {
-				p.Store64(at+uint64(8*i), c)
-			}
-			prog := ok(p, "program", bpf(p, unix.BPF_PROG_LOAD, unix.BPF_PROG_TYPE_KPROBE|uint64(len(code))<<32, at, p.Text("GPL"), 0, 0, 0))
+			m := array(p)
+			prog := counting(p, m, 0)
 			fd := probe(p, "/bin/init", kernel.LeafOffset, 0, notEnabled, -1)
 			want(p, "SET_BPF", p.Syscall(unix.SYS_IOCTL, uint64(fd), unix.PERF_EVENT_IOC_SET_BPF, uint64(prog)), 0)
 			want(p, "SET_BPF again", p.Syscall(unix.SYS_IOCTL, uint64(fd), unix.PERF_EVENT_IOC_SET_BPF, uint64(prog)), fails(unix.EEXIST))
 			want(p, "ENABLE", p.Syscall(unix.SYS_IOCTL, uint64(fd), unix.PERF_EVENT_IOC_ENABLE, 0), 0)
 			p.Syscall(unix.SYS_CLOSE, uint64(prog))
 			repeat(7, p.CallLeaf)
-			key, value := p.Alloc(8), p.Alloc(8)
-			want(p, "lookup", bpf(p, unix.BPF_MAP_LOOKUP_ELEM, uint64(m), key, value, 0), 0)
-			say(p, "%d in the array, %d by the event", p.Load64(value), hits(p, fd))
+			say(p, "%d in the array, %d by the event", counted(p, m), hits(p, fd))
+		}},
+
+	{Name: "probe: one link probes several places, for all and for one process", Output: "8 then 8\n3\n",
+		Main: func(p *kernel.Prog) {
+			m := array(p)
+			prog := counting(p, m, uprobeMulti)
+			create := func(offsets uint64, count uint64, pid uint64) int64 {
+				return bpf(p, unix.BPF_LINK_CREATE, uint64(prog), uprobeMulti, p.Text("/bin/init"), offsets, 0, 0, count, pid)
+			}
+			offsets := p.Alloc(24)
+			p.Store64(offsets, kernel.LeafOffset)
+			p.Store64(offsets+8, kernel.PlainOffset)
+			p.Store64(offsets+16, kernel.LeafOffset+0x1000)
+			fd := ok(p, "link", create(offsets, 2, 0))
+			repeat(5, p.CallLeaf)
+			wait(p, p.Fork(func(p *kernel.Prog) { repeat(3, p.CallPlain) }), 0)
+			before := counted(p, m)
+			p.Syscall(unix.SYS_CLOSE, uint64(fd))
+			repeat(2, p.CallPlain)
+			say(p, "%d then %d", before, counted(p, m))
+
+			pid := uint64(p.Syscall(unix.SYS_GETPID))
+			fd = ok(p, "link", create(offsets, 1, pid))
+			repeat(3, p.CallLeaf)
+			wait(p, p.Fork(func(p *kernel.Prog) { repeat(3, p.CallLeaf) }), 0)
+			say(p, "%d", counted(p, m)-8)
+
+			want(p, "one of them is data", create(offsets, 3, 0), fails(unix.EINVAL))
+			want(p, "no place", create(offsets, 0, 0), fails(unix.EINVAL))
+			want(p, "too many places", create(offsets, 1<<20, 0), fails(unix.E2BIG))
+			want(p, "places nowhere", create(8, 2, 0), fails(unix.EFAULT))
+			want(p, "no such process", create(offsets, 2, 30000), fails(unix.ESRCH))
+			event := probe(p, "/bin/init", kernel.PlainOffset, 0, 0, 0)
+			want(p, "for an event", bpf(p, unix.BPF_LINK_CREATE, uint64(prog)|uint64(event)<<32, 41, 0), fails(unix.EINVAL))
+			want(p, "the breakpoint of the first is there", int64(p.Load8(p.Leaf())), 0xcc)
+			p.Syscall(unix.SYS_CLOSE, uint64(fd))
+			want(p, "and gone", int64(p.Load8(p.Leaf())), 0x48)
 		}},
 }
+
+// array makes an array with one element of 8 bytes.
+func array(p *kernel.Prog) int64 {
+	return ok(p, "map", bpf(p, unix.BPF_MAP_CREATE, unix.BPF_MAP_TYPE_ARRAY|4<<32, 8|1<<32, 0))
+}
+
+// counting loads a program that adds one to the element of an array, for an attach type.
+func counting(p *kernel.Prog, m int64, attachType uint64) (prog int64) {
+	ins := func(op, dst, src uint64, off int16, imm int32) uint64 {
+		return op | dst<<8 | src<<12 | uint64(uint16(off))<<16 | uint64(uint32(imm))<<32
+	}
+	code := []uint64{
+		ins(0x62, 10, 0, -4, 0), ins(0xbf, 2, 10, 0, 0), ins(0x07, 2, 0, 0, -4),
+		ins(0x18, 1, 1, 0, int32(m)), 0,
+		ins(0x85, 0, 0, 0, 1), ins(0x15, 0, 0, 2, 0),
+		ins(0xb7, 1, 0, 0, 1), ins(0xdb, 0, 1, 0, 0),
+		ins(0xb7, 0, 0, 0, 0), ins(0x95, 0, 0, 0, 0),
+	}
+	p.Scratch(func() {
+		at := p.Alloc(uint64(8 * len(code)))
+		for i, c := range code {
+			p.Store64(at+uint64(8*i), c)
+		}
+		// The attach type is behind name and device.
+		prog = ok(p, "program", bpf(p, unix.BPF_PROG_LOAD, unix.BPF_PROG_TYPE_KPROBE|uint64(len(code))<<32, at, p.Text("GPL"), 0, 0, 0, 0, 0, attachType<<32))
+	})
+	return prog
+}
+
+// counted is the element of an array.
+func counted(p *kernel.Prog, m int64) (n uint64) {
+	p.Scratch(func() {
+		key, value := p.Alloc(8), p.Alloc(8)
+		want(p, "lookup", bpf(p, unix.BPF_MAP_LOOKUP_ELEM, uint64(m), key, value, 0), 0)
+		n = p.Load64(value)
+	})
+	return n
+}
+
+// uprobeMulti is BPF_TRACE_UPROBE_MULTI.
+const uprobeMulti = 48
 
 // hasArea reports whether /proc/self/maps names the area of uprobes.
 func hasArea(p *kernel.Prog) (found bool) {

@@ -21,7 +21,7 @@ func buildProbed(t testing.TB, dir string) string {
 }
 
 // cilium/ebpf's loader, unmodified, counts every call of another program's function, in threads, and none
-// once the links are closed.
+// once the links are closed: with perf_event_open(2) and BPF_LINK_CREATE, and with uprobe_multi.
 func TestUprobes(t *testing.T) {
 	dir := t.TempDir()
 	loader, probed := buildGo(t, dir, "uprobes"), buildProbed(t, dir)
@@ -30,9 +30,18 @@ entries 1000 returns 1000 callers 1000 of 1 processes, 1000 records, cookies 770
 15988000
 entries 1000 returns 1000 callers 1000 of 1 processes, 0 records, cookies 0
 `
-	got := guest(t, "", "--add", loader+":/bin/uprobes", "--add", probed+":/bin/probed", "--", "uprobes", "/bin/probed", "work", "1000")
-	if got.Status != 0 || got.Out != want {
-		t.Errorf("%+v, want\n%s", got, want)
+	// Two links with a place in each of two functions, and one of a process that calls none.
+	const multi = `/bin/probed: 2 offsets true, cookies 1 2
+nobody's process: true
+15988000
+0 1000 1000 1000 1000 0 
+15988000
+0 1000 1000 1000 1000 0 
+`
+	got := guest(t, "", "--add", loader+":/bin/uprobes", "--add", probed+":/bin/probed", "--", "sh", "-c",
+		"uprobes /bin/probed work 1000 && uprobes /bin/probed work 1000 helper")
+	if got.Status != 0 || got.Out != want+multi {
+		t.Errorf("%+v, want\n%s", got, want+multi)
 	}
 }
 

@@ -1,6 +1,7 @@
 // Command uprobes probes another program with cilium/ebpf's loader: it counts the calls of a function with a
 // map that is an array, keeps who has called in a hash, and reads a record of each call from a ring
-// buffer. Arguments: the program, the symbol, and how often it is to be called.
+// buffer. Arguments: the program, the symbol, and how often it is to be called. With a second symbol it probes
+// both by one link instead (BPF_TRACE_UPROBE_MULTI).
 package main
 
 import (
@@ -19,10 +20,82 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	err := error(nil)
+	if len(os.Args) > 4 {
+		err = runMulti(os.Args[1], os.Args[2], os.Args[4], os.Args[3])
+	} else {
+		err = run(os.Args[1], os.Args[2], os.Args[3])
+	}
+	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
+}
+
+// runMulti counts the calls of two functions and their returns by two links, and those of a process alone.
+func runMulti(path, first, second, calls string) error {
+	spec := &ebpf.CollectionSpec{
+		Maps: map[string]*ebpf.MapSpec{"counts": {Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 8}},
+		Programs: map[string]*ebpf.ProgramSpec{
+			"cookie": {Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti, License: "GPL", Instructions: countCookie()},
+		},
+	}
+	all, err := ebpf.NewCollection(spec)
+	if err != nil {
+		return fmt.Errorf("loading: %w", err)
+	}
+	defer all.Close()
+	file, err := link.OpenExecutable(path)
+	if err != nil {
+		return err
+	}
+	symbols, program := []string{first, second}, all.Programs["cookie"]
+	entries, err := file.UprobeMulti(symbols, program, &link.UprobeMultiOptions{Cookies: []uint64{1, 2}})
+	if err != nil {
+		return fmt.Errorf("uprobe_multi: %w", err)
+	}
+	returns, err := file.UretprobeMulti(symbols, program, &link.UprobeMultiOptions{Cookies: []uint64{3, 4}})
+	if err != nil {
+		return fmt.Errorf("uretprobe_multi: %w", err)
+	}
+	mine, err := file.UprobeMulti(symbols[:1], program, &link.UprobeMultiOptions{Cookies: []uint64{5}, PID: uint32(os.Getpid())})
+	if err != nil {
+		return fmt.Errorf("uprobe_multi of a process: %w", err)
+	}
+	info, err := entries.Info()
+	if err != nil {
+		return fmt.Errorf("info: %w", err)
+	}
+	offsets, ok := info.UprobeMulti().Offsets()
+	fmt.Printf("%s: %d offsets %v, cookies %d %d\n", info.UprobeMulti().File, len(offsets), ok, offsets[0].Cookie, offsets[1].Cookie)
+	_, err = file.UprobeMulti(symbols[:1], program, &link.UprobeMultiOptions{PID: 1 << 22})
+	fmt.Println("nobody's process:", errors.Is(err, os.ErrNotExist))
+	for range 2 {
+		if err := call(path, calls); err != nil {
+			return err
+		}
+		for i := range uint32(6) {
+			var n uint64
+			if err := all.Maps["counts"].Lookup(i, &n); err != nil {
+				return err
+			}
+			fmt.Print(n, " ")
+		}
+		fmt.Println()
+		entries.Close()
+		returns.Close()
+		mine.Close()
+	}
+	return nil
+}
+
+// countCookie adds one to the count that the cookie says.
+func countCookie() asm.Instructions {
+	list := append(asm.Instructions{
+		asm.FnGetAttachCookie.Call(),
+		asm.StoreMem(asm.RFP, -4, asm.R0, asm.Word),
+	}, add(0)[1:]...)
+	return append(list, asm.Mov.Imm(asm.R0, 0).WithSymbol("out"), asm.Return())
 }
 
 func run(path, symbol, calls string) error {
