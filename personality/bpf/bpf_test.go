@@ -38,6 +38,7 @@ func newWorld(t testing.TB) *world {
 		{Type: unix.BPF_MAP_TYPE_HASH, KeySize: 8, ValueSize: 12, MaxEntries: 3},
 		{Type: unix.BPF_MAP_TYPE_RINGBUF, MaxEntries: 4096},
 		{Type: unix.BPF_MAP_TYPE_ARRAY, KeySize: 4, ValueSize: 8, MaxEntries: 1, Flags: flagProgRead},
+		{Type: unix.BPF_MAP_TYPE_PERF_EVENT_ARRAY, KeySize: 4, ValueSize: 4, MaxEntries: 2},
 	} {
 		m, e := w.o.NewMap(s)
 		if e != 0 {
@@ -54,6 +55,7 @@ const (
 	fdHash
 	fdRing
 	fdConstant
+	fdOutputs
 )
 
 func (w *world) find(fd int32, indexed bool) (*Map, unix.Errno) {
@@ -128,6 +130,14 @@ var (
 	ifNull = asm.Instructions{asm.JEq.Imm(asm.R0, 0, "out")}
 )
 
+// output is a program that sends size bytes of stack, of which 8 are written.
+func output(fd int, context asm.Register, size int32) asm.Instructions {
+	return asm.Instructions{
+		asm.Mov.Reg(asm.R1, context), storeImm(asm.RFP, -8, 1, asm.DWord), asm.LoadMapPtr(asm.R2, fd), asm.Mov.Imm32(asm.R3, -1),
+		asm.Mov.Reg(asm.R4, asm.RFP), asm.Add.Imm(asm.R4, -size), asm.Mov.Imm(asm.R5, size), asm.FnPerfEventOutput.Call(), asm.Mov.Imm(asm.R0, 0), asm.Return(),
+	}
+}
+
 func TestVerifier(t *testing.T) {
 	one := func(list ...asm.Instruction) asm.Instructions { return list }
 	for _, c := range []struct {
@@ -166,6 +176,11 @@ func TestVerifier(t *testing.T) {
 		{"record used afterwards", join(one(asm.LoadMapPtr(asm.R1, fdRing), asm.Mov.Imm(asm.R2, 8), asm.Mov.Imm(asm.R3, 0), asm.FnRingbufReserve.Call(), asm.Mov.Reg(asm.R6, asm.R0)), ifNull,
 			one(asm.Mov.Reg(asm.R1, asm.R0), asm.Mov.Imm(asm.R2, 0), asm.FnRingbufSubmit.Call(), storeImm(asm.R6, 0, 1, asm.Byte)), done), "R6 !read_ok"},
 		{"ring as hash", join(lookup(fdRing, 1), done), "cannot pass map_type"},
+		{"output as hash", join(lookup(fdOutputs, 1), done), "cannot pass map_type"},
+		{"hash as output", output(fdHash, asm.R1, 8), "cannot pass map_type"},
+		{"output", output(fdOutputs, asm.R1, 8), ""},
+		{"output of more than there is", output(fdOutputs, asm.R1, 16), "never written"},
+		{"output without the context", output(fdOutputs, asm.RFP, 8), "expected the context"},
 		{"unknown helper", one(asm.BuiltinFunc(9999).Call(), asm.Return()), "unknown func"},
 		{"function", one(asm.Call.Label("f"), asm.Return(), asm.Mov.Imm(asm.R0, 3).WithSymbol("f"), asm.Return()), ""},
 		{"function that calls itself", one(asm.Call.Label("f").WithSymbol("f"), asm.Return()), "too deep"},

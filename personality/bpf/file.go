@@ -38,7 +38,10 @@ func (f mapFile) Map(*vfs.Context, *vfs.File) (vfs.Mapping, unix.Errno) {
 }
 
 // Release implements vfs.FileOps.
-func (f mapFile) Release(*vfs.VFS, *vfs.File) { f.m.put() }
+func (f mapFile) Release(_ *vfs.VFS, file *vfs.File) {
+	f.m.dropOutputs(file)
+	f.m.put()
+}
 
 // Describe appends the lines of /proc/PID/fdinfo.
 func (f mapFile) Describe(_ *vfs.File, b []byte) []byte {

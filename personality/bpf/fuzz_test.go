@@ -83,7 +83,8 @@ func (g *generator) offset() int16 {
 var aluList = []asm.ALUOp{asm.Add, asm.Sub, asm.Mul, asm.Div, asm.SDiv, asm.Or, asm.And, asm.LSh, asm.RSh, asm.Neg, asm.Mod, asm.SMod, asm.Xor, asm.Mov, asm.Mov, asm.Mov, asm.ArSh, asm.MovSX8, asm.MovSX16, asm.MovSX32}
 var jumpList = []asm.JumpOp{asm.JEq, asm.JNE, asm.JGT, asm.JGE, asm.JLT, asm.JLE, asm.JSGT, asm.JSGE, asm.JSLT, asm.JSLE, asm.JSet}
 var helperList = []asm.BuiltinFunc{asm.FnMapLookupElem, asm.FnMapUpdateElem, asm.FnMapDeleteElem, asm.FnProbeReadUser, asm.FnProbeReadUserStr,
-	asm.FnGetCurrentComm, asm.FnRingbufOutput, asm.FnRingbufReserve, asm.FnRingbufSubmit, asm.FnKtimeGetNs, asm.FnGetFuncIp}
+	asm.FnGetCurrentComm, asm.FnRingbufOutput, asm.FnRingbufReserve, asm.FnRingbufSubmit, asm.FnKtimeGetNs, asm.FnGetFuncIp,
+	asm.FnPerfEventOutput, asm.FnMapLookupElem}
 
 // one is a random instruction, left of them being behind it and before it.
 func (g *generator) one(before, behind int) asm.Instructions {
@@ -139,7 +140,10 @@ func (g *generator) one(before, behind int) asm.Instructions {
 		}
 		return append(list, helperList[g.r.IntN(len(helperList))].Call())
 	case 12:
-		fd := int(g.pick(fdArray, fdHash, fdRing))
+		fd := int(g.pick(fdArray, fdHash, fdRing, fdOutputs))
+		if fd == fdOutputs {
+			return output(fd, []asm.Register{asm.R1, asm.R6, asm.RFP}[g.r.IntN(3)], int32(g.pick(0, 4, 8, 16, -8)))[:8]
+		}
 		return asm.Instructions{
 			storeImm(asm.RFP, -8, g.small(), asm.DWord), storeImm(asm.RFP, -16, g.small(), asm.DWord),
 			asm.LoadMapPtr(asm.R1, fd), asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -8), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, -16), asm.Mov.Imm(asm.R4, 0),

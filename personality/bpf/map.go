@@ -16,6 +16,8 @@ type Map struct {
 	stride int
 	index  map[string]uint32 // of a hash: slot by key
 	ring   ring
+	// outputs is what an array of events has.
+	outputs []entry
 }
 
 // Limits of maps: bytes of one map, of a key, and of all maps together.
@@ -24,6 +26,7 @@ const (
 	maxKey      = 512
 	maxAllBytes = 48 << 20
 	maxMaps     = 1024
+	maxOutputs  = 4096 // entries of an array of events
 )
 
 // Flags of BPF_MAP_CREATE that are known.
@@ -75,6 +78,10 @@ func (s *Spec) check() unix.Errno {
 		}
 		if s.KeySize > maxKey {
 			return unix.E2BIG
+		}
+	case unix.BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+		if s.KeySize != 4 || s.ValueSize != 4 || s.MaxEntries == 0 || s.MaxEntries > maxOutputs || s.Flags != 0 {
+			return unix.EINVAL
 		}
 	case unix.BPF_MAP_TYPE_RINGBUF:
 		if s.KeySize != 0 || s.ValueSize != 0 || s.Flags&^flagNUMA != 0 || s.MaxEntries == 0 ||
@@ -140,6 +147,9 @@ func (m *Map) init() {
 	if m.isHash() {
 		m.index = map[string]uint32{}
 	}
+	if m.isOutputs() {
+		m.outputs = make([]entry, m.MaxEntries)
+	}
 }
 
 // get and put count users.
@@ -156,6 +166,7 @@ func (m *Map) put() {
 	if m.isRing() {
 		m.o.store.Destroy(m.Object)
 	}
+	m.dropOutputs(nil)
 }
 
 // UserValueSize is how many bytes a value has for system calls.
@@ -184,7 +195,7 @@ func (m *Map) value(slot uint32) []byte {
 
 // Lookup is BPF_MAP_LOOKUP_ELEM: the value, good until the next change. ENOENT.
 func (m *Map) Lookup(key []byte) ([]byte, unix.Errno) {
-	if m.isRing() {
+	if m.isRing() || m.isOutputs() {
 		return nil, unix.EOPNOTSUPP
 	}
 	slot, ok := m.slot(key)
@@ -255,6 +266,8 @@ func (m *Map) Delete(key []byte) unix.Errno {
 		return unix.EOPNOTSUPP
 	case m.isArray():
 		return unix.EINVAL
+	case m.isOutputs():
+		return m.dropOutput(key)
 	}
 	slot, ok := m.index[string(key)]
 	if !ok {
@@ -282,7 +295,7 @@ func (m *Map) Next(key []byte) ([]byte, unix.Errno) {
 			next = slot + 1
 		}
 	}
-	if m.isArray() {
+	if m.isArray() || m.isOutputs() {
 		if next >= m.MaxEntries {
 			return nil, unix.ENOENT
 		}

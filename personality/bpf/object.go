@@ -73,6 +73,7 @@ func (o *Objects) Export(t *state.ProbesT) {
 	t.NextMap, t.NextProgram, t.NextBtf = o.nextMap, o.nextProgram, o.nextBTF
 	for _, m := range o.maps {
 		s := m.BpfMapT
+		s.Outputs, s.OutputOwners = m.exportOutputs()
 		s.Values, s.Keys, s.Live, s.Free = some(s.Values), some(s.Keys), some(s.Live), some(s.Free)
 		t.Maps = append(t.Maps, &s)
 	}
@@ -157,6 +158,8 @@ func (m *Map) restore() bool {
 		return len(m.Values) == m.stride*int(m.MaxEntries)
 	case m.isRing():
 		return m.findPages() == 0
+	case m.isOutputs():
+		return true
 	}
 	slots := len(m.Live)
 	if slots > int(m.MaxEntries) || len(m.Keys) != slots*int(m.KeySize) || len(m.Values) != slots*m.stride {

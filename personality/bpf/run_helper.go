@@ -133,6 +133,18 @@ func ringOutput(m *machine, a *[5]uint64) uint64 {
 	return 0
 }
 
+func perfOutput(m *machine, a *[5]uint64) uint64 {
+	p := m.mapOf(a[1])
+	if p == nil {
+		return 0
+	}
+	b := m.memory(a[3], int(uint32(a[4])))
+	if m.broken {
+		return 0
+	}
+	return failed(p.emit(a[2], b))
+}
+
 func ringReserve(m *machine, a *[5]uint64) uint64 {
 	p := m.mapOf(a[0])
 	if p == nil || a[2] != 0 || len(m.records) >= 1<<10 {

@@ -113,7 +113,7 @@ func (c *callCheck) argument(r uint8) *refusal {
 // useMap checks that a helper is for the map, and what the map allows programs.
 func (c *callCheck) useMap(number int32) *refusal {
 	c.m, c.number = c.v.maps[number], number
-	if c.h.ring != c.m.isRing() || !c.h.ring && !c.h.data {
+	if c.h.use != c.m.use() {
 		return refuse(unix.EINVAL, "cannot pass map_type %d into func bpf_%s", c.m.Type, c.h.name)
 	}
 	change := c.h.args[1] == argKey && c.h.result != resultValue

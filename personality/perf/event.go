@@ -11,6 +11,7 @@ import (
 	"starling/personality/state"
 	"starling/personality/uprobe"
 	"starling/personality/vfs"
+	"starling/personality/vfs/content"
 )
 
 // Threads is what events want to know of threads.
@@ -31,6 +32,8 @@ type Events struct {
 	threads Threads
 	all     []*Event // by id
 	links   []*Link  // by number
+	outputs []*Output
+	store   content.Store
 
 	nextLink uint32
 	context  [isa.ProbeContextSize]byte
@@ -38,8 +41,9 @@ type Events struct {
 }
 
 // New makes the module and registers it.
-func New(v *vfs.VFS, probes *uprobe.Table, objects *bpf.Objects, threads Threads) *Events {
-	m := &Events{v: v, probes: probes, objects: objects, threads: threads}
+func New(v *vfs.VFS, store content.Store, probes *uprobe.Table, objects *bpf.Objects, threads Threads) *Events {
+	m := &Events{v: v, store: store, probes: probes, objects: objects, threads: threads}
+	v.RegisterKind(vfs.KindPerfOutput, outputKind{m})
 	v.RegisterKind(vfs.KindPerfEvent, eventKind{m})
 	v.RegisterKind(vfs.KindBPFLink, linkKind{m})
 	return m

@@ -20,6 +20,10 @@ func (m *Events) Export(t *state.ProbesT) {
 		}
 		t.Events = append(t.Events, &s)
 	}
+	for _, o := range m.outputs {
+		s := o.PerfOutputT
+		t.Outputs = append(t.Outputs, &s)
+	}
 	for _, l := range m.links {
 		s := l.BpfLinkT
 		s.Event = l.file.Id
@@ -41,6 +45,13 @@ func (m *Events) Import(t *state.ProbesT) unix.Errno {
 			e.program = p.Get()
 		}
 		m.all = append(m.all, e)
+	}
+	for _, s := range t.Outputs {
+		o := &Output{PerfOutputT: *s, m: m}
+		if o.Pages != 0 && (o.Pages&(o.Pages-1) != 0 || o.Pages > maxOutputPages || !o.findPages()) {
+			return unix.EINVAL
+		}
+		m.outputs = append(m.outputs, o)
 	}
 	for _, s := range t.Links {
 		l := &Link{BpfLinkT: *s, m: m}
@@ -75,6 +86,9 @@ func (m *Events) Relink(r *vfs.Restorer) unix.Errno {
 				return unix.EINVAL
 			}
 		}
+	}
+	if e := m.objects.Relink(r); e != 0 {
+		return e
 	}
 	return m.objects.Settle()
 }

@@ -15,21 +15,23 @@ type BpfLinkT struct {
 
 // BpfMapT is BpfMap of the schema.
 type BpfMapT struct {
-	Id         uint32   `json:"id"`
-	Type       uint32   `json:"type"`
-	KeySize    uint32   `json:"key_size"`
-	ValueSize  uint32   `json:"value_size"`
-	MaxEntries uint32   `json:"max_entries"`
-	Flags      uint32   `json:"flags"`
-	Name       string   `json:"name"`
-	Frozen     bool     `json:"frozen"`
-	Values     []byte   `json:"values"`
-	Keys       []byte   `json:"keys"`
-	Live       []byte   `json:"live"`
-	Free       []uint32 `json:"free"`
-	Object     uint64   `json:"object"`
-	WaitId     uint64   `json:"wait_id"`
-	Producer   uint64   `json:"producer"`
+	Id           uint32   `json:"id"`
+	Type         uint32   `json:"type"`
+	KeySize      uint32   `json:"key_size"`
+	ValueSize    uint32   `json:"value_size"`
+	MaxEntries   uint32   `json:"max_entries"`
+	Flags        uint32   `json:"flags"`
+	Name         string   `json:"name"`
+	Frozen       bool     `json:"frozen"`
+	Values       []byte   `json:"values"`
+	Keys         []byte   `json:"keys"`
+	Live         []byte   `json:"live"`
+	Free         []uint32 `json:"free"`
+	Object       uint64   `json:"object"`
+	WaitId       uint64   `json:"wait_id"`
+	Producer     uint64   `json:"producer"`
+	Outputs      []uint64 `json:"outputs"`
+	OutputOwners []uint64 `json:"output_owners"`
 }
 
 // BpfPlaceT is BpfPlace of the schema.
@@ -343,6 +345,20 @@ type MountT struct {
 	Number uint32 `json:"number"`
 }
 
+// PerfOutputT is PerfOutput of the schema.
+type PerfOutputT struct {
+	Id        uint64 `json:"id"`
+	Object    uint64 `json:"object"`
+	Pages     uint32 `json:"pages"`
+	Head      uint64 `json:"head"`
+	Lost      uint64 `json:"lost"`
+	Wakeup    uint32 `json:"wakeup"`
+	Watermark bool   `json:"watermark"`
+	Since     uint32 `json:"since"`
+	Ready     bool   `json:"ready"`
+	Enabled   bool   `json:"enabled"`
+}
+
 // PersonalityT is Personality of the schema.
 type PersonalityT struct {
 	Tasks        *TasksT     `json:"tasks"`
@@ -448,6 +464,7 @@ type ProbesT struct {
 	NextBtf     uint32          `json:"next_btf"`
 	NextLink    uint32          `json:"next_link"`
 	NextEvent   uint64          `json:"next_event"`
+	Outputs     []*PerfOutputT  `json:"outputs"`
 }
 
 // ProcessT is Process of the schema.

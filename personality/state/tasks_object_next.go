@@ -36,8 +36,8 @@ type TasksT struct {
 }
 
 var tasksObject = wire.ObjectType{Name: "state.Tasks", Fields: []wire.Field{
-	{Name: "threads", ID: 0, Base: wire.Vector, Element: wire.Object, Index: 52},
-	{Name: "processes", ID: 1, Base: wire.Vector, Element: wire.Object, Index: 38},
+	{Name: "threads", ID: 0, Base: wire.Vector, Element: wire.Object, Index: 53},
+	{Name: "processes", ID: 1, Base: wire.Vector, Element: wire.Object, Index: 39},
 	{Name: "creds", ID: 2, Base: wire.Vector, Element: wire.Object, Index: 7},
 	{Name: "handlers", ID: 3, Base: wire.Vector, Element: wire.Object, Index: 21},
 	{Name: "next_pid", ID: 4, Base: wire.Int32},
@@ -55,7 +55,7 @@ var tasksObject = wire.ObjectType{Name: "state.Tasks", Fields: []wire.Field{
 	{Name: "exit_status", ID: 16, Base: wire.Int32},
 	{Name: "program_pid", ID: 17, Base: wire.Int32},
 	{Name: "free_slots", ID: 18, Base: wire.Vector, Element: wire.Uint32},
-	{Name: "queued", ID: 19, Base: wire.Vector, Element: wire.Object, Index: 57},
+	{Name: "queued", ID: 19, Base: wire.Vector, Element: wire.Object, Index: 58},
 	{Name: "loads", ID: 20, Base: wire.Vector, Element: wire.Uint64, Deprecated: true},
 	{Name: "load_at", ID: 21, Base: wire.Int64, Deprecated: true},
 	{Name: "switches", ID: 22, Base: wire.Uint64},

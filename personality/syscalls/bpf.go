@@ -200,6 +200,13 @@ func bpfMapUpdate(c *bpfCall) task.Result {
 	if _, e := usermem.CopyIn(c.Mem(), value, at); e != 0 {
 		return fail(e)
 	}
+	if m.Type == unix.BPF_MAP_TYPE_PERF_EVENT_ARRAY {
+		f := openFile(c.x, uint64(binary.LittleEndian.Uint32(value)))
+		if f == nil {
+			return fail(unix.EBADF)
+		}
+		return fail(m.PutOutput(key, f, openFile(c.x, uint64(c.attr.u32(0))), c.attr.u64(24)))
+	}
 	return fail(m.Update(key, value[:m.ValueSize], c.attr.u64(24)))
 }
 

@@ -124,7 +124,7 @@ func mapFile(c *task.Call, q *mm.Request, f *vfs.File) unix.Errno {
 		}
 		q.May &^= ipc.Write
 	}
-	m, e := f.Ops.Map(fileContext(c), f)
+	m, e := mapping(c, q, f, shared)
 	if e != 0 {
 		return e
 	}
@@ -137,6 +137,14 @@ func mapFile(c *task.Call, q *mm.Request, f *vfs.File) unix.Errno {
 	}
 	q.File, q.Mapping = f, m
 	return 0
+}
+
+// mapping is what there is to map of a file.
+func mapping(c *task.Call, q *mm.Request, f *vfs.File, shared bool) (vfs.Mapping, unix.Errno) {
+	if r, ok := f.Ops.(vfs.RangeMapper); ok {
+		return r.MapRange(q.Offset, (q.Length+isa.PageSize-1)&^(isa.PageSize-1), shared)
+	}
+	return f.Ops.Map(fileContext(c), f)
 }
 
 func sysMunmap(c *task.Call) task.Result { return fail(c.T.MM.Unmap(c.Args[0], c.Args[1])) }

@@ -26,6 +26,7 @@ const (
 	perfInherit      = 1 << 1
 	perfFrequency    = 1 << 10
 	perfEnableOnExec = 1 << 12
+	perfWatermark    = 1 << 14
 
 	perfKnownBits    = 1<<38 - 1
 	perfKnownSamples = 1<<25 - 1
@@ -65,6 +66,8 @@ func perfEventOpen(c *task.Call) task.Result {
 	switch {
 	case cpu != 0 && (cpu != -1 || pid == -1):
 		return fail(unix.EINVAL) // the processor is number 0
+	case a.u32(0) == unix.PERF_TYPE_SOFTWARE && a.u64(8) == unix.PERF_COUNT_SW_BPF_OUTPUT:
+		return perfOutput(c, &a, pid, flags)
 	case a.u32(0) != sysfs.UprobeType:
 		return fail(unix.ENOENT)
 	case !c.T.Cred.Has(unix.CAP_PERFMON) && !c.T.Cred.Has(unix.CAP_SYS_ADMIN):
@@ -78,6 +81,24 @@ func perfEventOpen(c *task.Call) task.Result {
 		return fail(e)
 	}
 	f, e := c.K.Perf.Open(&q)
+	if e != 0 {
+		return fail(e)
+	}
+	fd, e := fileContext(c).Alloc(f, 0, flags&unix.PERF_FLAG_FD_CLOEXEC != 0)
+	return either(int64(fd), e)
+}
+
+// perfOutput opens an event that programs write to. Its samples have the data and nothing else.
+func perfOutput(c *task.Call, a *perfAttributes, pid int32, flags uint64) task.Result {
+	const backward = 1 << 27
+	bits := a.u64(40)
+	switch {
+	case !c.T.Cred.Has(unix.CAP_PERFMON) && !c.T.Cred.Has(unix.CAP_SYS_ADMIN):
+		return fail(unix.EACCES)
+	case pid != -1, a.u64(24) != unix.PERF_SAMPLE_RAW, a.u64(32) != 0, bits&(perfInherit|backward) != 0:
+		return fail(unix.EOPNOTSUPP)
+	}
+	f, e := c.K.Perf.OpenOutput(&perf.OutputRequest{Wakeup: a.u32(48), Watermark: bits&perfWatermark != 0, Disabled: bits&perfDisabled != 0})
 	if e != 0 {
 		return fail(e)
 	}

@@ -9,6 +9,6 @@ var traceRows = []Row{
 	{unix.SYS_PROCESS_VM_WRITEV, "process_vm_writev", processVMWritev, Full, ""},
 	{unix.SYS_KCMP, "kcmp", kcmp, Full, ""},
 	{unix.SYS_SECCOMP, "seccomp", seccompCall, Full, ""},
-	{unix.SYS_BPF, "bpf", bpfSyscall, Partial, "array, hash, per-CPU and ring-buffer maps, programs for probes, links to events and to many places; no pinning, batches, maps of maps, other programs; docs/probes.md"},
-	{unix.SYS_PERF_EVENT_OPEN, "perf_event_open", perfEventOpen, Partial, "the uprobe unit only (other types: ENOENT), counting only (samples: EOPNOTSUPP)"},
+	{unix.SYS_BPF, "bpf", bpfSyscall, Partial, "array, hash, per-CPU and ring-buffer maps, arrays of events, programs for probes, links to events and to many places; no pinning, batches, maps of maps, other programs; docs/probes.md"},
+	{unix.SYS_PERF_EVENT_OPEN, "perf_event_open", perfEventOpen, Partial, "the uprobe unit, counting only (samples: EOPNOTSUPP), and the output of bpf programs; other types: ENOENT"},
 }

@@ -29,7 +29,7 @@ func (k *Core) addProbing(store content.Store) {
 	k.Probes = &uprobe.Table{Spaces: k.spaces}
 	k.MM.Mapped = k.Probes.Mapped
 	k.BPF = bpf.New(k.VFS, store)
-	k.Perf = perf.New(k.VFS, k.Probes, k.BPF, probing{k})
+	k.Perf = perf.New(k.VFS, store, k.Probes, k.BPF, probing{k})
 }
 
 // spaces is every address space in use, in the order of the births of their processes.

@@ -83,6 +83,11 @@ type Mapping struct {
 	WritePages uint64
 }
 
+// RangeMapper is a file whose mappings depend on what of it is mapped; offset and length are in bytes.
+type RangeMapper interface {
+	MapRange(offset, length uint64, shared bool) (Mapping, unix.Errno)
+}
+
 // FileBase is the file that can do nothing. It is embedded.
 type FileBase struct{}
 

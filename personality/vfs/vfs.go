@@ -74,6 +74,7 @@ const (
 	KindBTF                    // Key0: number of the types
 	KindBPFLink                // Key0: number of the link
 	KindPerfEvent              // Key0: object
+	KindPerfOutput             // Key0: object
 )
 
 // Limits named by the documentation.

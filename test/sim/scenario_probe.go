@@ -180,6 +180,56 @@ var probeScenarios = []Scenario{
 			say(p, "%d in the array, %d by the event", counted(p, m), hits(p, fd))
 		}},
 
+	{Name: "probe: programs send records to an event's buffer, whose reader is told of what was lost", Output: "3 of 24 bytes, 77\nready 1\nlost 30\nclosed\n",
+		Main: func(p *kernel.Prog) {
+			a := p.Alloc(attrSize)
+			p.Store64(a, unix.PERF_TYPE_SOFTWARE|attrSize<<32)
+			p.Store64(a+8, unix.PERF_COUNT_SW_BPF_OUTPUT)
+			p.Store64(a+24, unix.PERF_SAMPLE_RAW)
+			p.Store64(a+48, 1)
+			open := func() int64 { return p.Syscall(unix.SYS_PERF_EVENT_OPEN, a, ^uint64(0), 0, ^uint64(0), 0) }
+			event := ok(p, "output", open())
+			want(p, "a mapping of three pages", p.Syscall(unix.SYS_MMAP, 0, 4*page, rw, unix.MAP_SHARED, uint64(event), 0), fails(unix.EINVAL))
+			ring := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, 2*page, rw, unix.MAP_SHARED, uint64(event), 0)))
+			m := ok(p, "map", bpf(p, unix.BPF_MAP_CREATE, unix.BPF_MAP_TYPE_PERF_EVENT_ARRAY|4<<32, 4|1<<32, 0))
+			put := func(fd int64) (r int64) {
+				p.Scratch(func() {
+					at := p.Alloc(16)
+					p.Store64(at+8, uint64(fd))
+					r = bpf(p, unix.BPF_MAP_UPDATE_ELEM, uint64(m), at, at+8, 0)
+				})
+				return r
+			}
+			want(p, "a file that takes no records", put(1), fails(unix.EINVAL))
+			want(p, "no file", put(999), fails(unix.EBADF))
+			want(p, "put", put(event), 0)
+			p.Syscall(unix.SYS_CLOSE, uint64(event)) // the array keeps it
+			prog := load(p, 0,
+				ins(0xbf, 6, 1, 0, 0), ins(0xb7, 2, 0, 0, 77), ins(0x7b, 10, 2, -8, 0), ins(0x18, 2, 1, 0, int32(m)), 0, ins(0xb4, 3, 0, 0, -1),
+				ins(0xbf, 4, 10, 0, 0), ins(0x07, 4, 0, 0, -8), ins(0xb7, 5, 0, 0, 8), ins(0x85, 0, 0, 0, 25), ins(0xb7, 0, 0, 0, 0), ins(0x95, 0, 0, 0, 0))
+			fd := probe(p, "/bin/init", kernel.LeafOffset, 0, 0, -1)
+			want(p, "SET_BPF", p.Syscall(unix.SYS_IOCTL, uint64(fd), unix.PERF_EVENT_IOC_SET_BPF, uint64(prog)), 0)
+			repeat(3, p.CallLeaf)
+			const head, tail, record = 1024, 1032, 24
+			n := p.Load64(ring+head) / record
+			say(p, "%d of %d bytes, %d", n, p.Load64(ring+page)>>48, p.Load64(ring+page+12+record))
+			again := ok(p, "another", open())
+			p.Store64(ring+tail, p.Load64(ring+head))
+			// The page has room for 170 of 200, and the next one tells of the rest.
+			repeat(200, p.CallLeaf)
+			say(p, "ready %d", p.Load64(ring+head)/record/170)
+			p.Store64(ring+tail, p.Load64(ring+head))
+			at := ring + page + p.Load64(ring+head)%page
+			p.CallLeaf()
+			say(p, "lost %d", p.Load64(ring+page+(at-ring-page+16)%page))
+			p.Syscall(unix.SYS_CLOSE, uint64(m))
+			before := p.Load64(ring + head)
+			p.CallLeaf()
+			check(p, "the array is closed", p.Load64(ring+head) == before)
+			p.Syscall(unix.SYS_CLOSE, uint64(again))
+			say(p, "closed")
+		}},
+
 	{Name: "probe: one link probes several places, for all and for one process", Output: "8 then 8\n3\n",
 		Main: func(p *kernel.Prog) {
 			m := array(p)
@@ -223,18 +273,13 @@ func array(p *kernel.Prog) int64 {
 	return ok(p, "map", bpf(p, unix.BPF_MAP_CREATE, unix.BPF_MAP_TYPE_ARRAY|4<<32, 8|1<<32, 0))
 }
 
-// counting loads a program that adds one to the element of an array, for an attach type.
-func counting(p *kernel.Prog, m int64, attachType uint64) (prog int64) {
-	ins := func(op, dst, src uint64, off int16, imm int32) uint64 {
-		return op | dst<<8 | src<<12 | uint64(uint16(off))<<16 | uint64(uint32(imm))<<32
-	}
-	code := []uint64{
-		ins(0x62, 10, 0, -4, 0), ins(0xbf, 2, 10, 0, 0), ins(0x07, 2, 0, 0, -4),
-		ins(0x18, 1, 1, 0, int32(m)), 0,
-		ins(0x85, 0, 0, 0, 1), ins(0x15, 0, 0, 2, 0),
-		ins(0xb7, 1, 0, 0, 1), ins(0xdb, 0, 1, 0, 0),
-		ins(0xb7, 0, 0, 0, 0), ins(0x95, 0, 0, 0, 0),
-	}
+// ins is an instruction of bpf(2).
+func ins(op, dst, src uint64, off int16, imm int32) uint64 {
+	return op | dst<<8 | src<<12 | uint64(uint16(off))<<16 | uint64(uint32(imm))<<32
+}
+
+// load loads a program for an attach type.
+func load(p *kernel.Prog, attachType uint64, code ...uint64) (prog int64) {
 	p.Scratch(func() {
 		at := p.Alloc(uint64(8 * len(code)))
 		for i, c := range code {
@@ -244,6 +289,16 @@ func counting(p *kernel.Prog, m int64, attachType uint64) (prog int64) {
 		prog = ok(p, "program", bpf(p, unix.BPF_PROG_LOAD, unix.BPF_PROG_TYPE_KPROBE|uint64(len(code))<<32, at, p.Text("GPL"), 0, 0, 0, 0, 0, attachType<<32))
 	})
 	return prog
+}
+
+// counting loads a program that adds one to the element of an array.
+func counting(p *kernel.Prog, m int64, attachType uint64) int64 {
+	return load(p, attachType,
+		ins(0x62, 10, 0, -4, 0), ins(0xbf, 2, 10, 0, 0), ins(0x07, 2, 0, 0, -4),
+		ins(0x18, 1, 1, 0, int32(m)), 0,
+		ins(0x85, 0, 0, 0, 1), ins(0x15, 0, 0, 2, 0),
+		ins(0xb7, 1, 0, 0, 1), ins(0xdb, 0, 1, 0, 0),
+		ins(0xb7, 0, 0, 0, 0), ins(0x95, 0, 0, 0, 0))
 }
 
 // counted is the element of an array.

@@ -38,10 +38,19 @@ nobody's process: true
 15988000
 0 1000 1000 1000 1000 0 
 `
+	// Records by way of an event's buffer: the small one has no room for all, and says so.
+	const buffers = `15988000
+4
+131072 bytes: 1001 in all, lost some false, cookies of each true
+15988000
+4
+4096 bytes: 1001 in all, lost some true, cookies of each true
+15988000
+`
 	got := guest(t, "", "--add", loader+":/bin/uprobes", "--add", probed+":/bin/probed", "--", "sh", "-c",
-		"uprobes /bin/probed work 1000 && uprobes /bin/probed work 1000 helper")
-	if got.Status != 0 || got.Out != want+multi {
-		t.Errorf("%+v, want\n%s", got, want+multi)
+		"uprobes /bin/probed work 1000 && uprobes /bin/probed work 1000 helper && uprobes /bin/probed work 1000 perf")
+	if all := want + multi + buffers; got.Status != 0 || got.Out != all {
+		t.Errorf("%+v, want\n%s", got, all)
 	}
 }
 

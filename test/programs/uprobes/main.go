@@ -1,7 +1,7 @@
 // Command uprobes probes another program with cilium/ebpf's loader: it counts the calls of a function with a
 // map that is an array, keeps who has called in a hash, and reads a record of each call from a ring
 // buffer. Arguments: the program, the symbol, and how often it is to be called. With a second symbol it probes
-// both by one link instead (BPF_TRACE_UPROBE_MULTI).
+// both by one link instead (BPF_TRACE_UPROBE_MULTI); with the word "perf" records go through the buffer of an event.
 package main
 
 import (
@@ -15,13 +15,16 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/perf"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 )
 
 func main() {
 	err := error(nil)
-	if len(os.Args) > 4 {
+	if len(os.Args) > 4 && os.Args[4] == "perf" {
+		err = runPerf(os.Args[1], os.Args[2], os.Args[3])
+	} else if len(os.Args) > 4 {
 		err = runMulti(os.Args[1], os.Args[2], os.Args[4], os.Args[3])
 	} else {
 		err = run(os.Args[1], os.Args[2], os.Args[3])
@@ -30,6 +33,91 @@ func main() {
 		fmt.Println(err)
 		os.Exit(1)
 	}
+}
+
+// runPerf reads a record of each call from a buffer that is large enough, and from one that is not.
+func runPerf(path, symbol, calls string) error {
+	spec := &ebpf.CollectionSpec{
+		Maps:     map[string]*ebpf.MapSpec{"output": {Type: ebpf.PerfEventArray}},
+		Programs: map[string]*ebpf.ProgramSpec{"send": {Type: ebpf.Kprobe, License: "GPL", Instructions: send()}},
+	}
+	all, err := ebpf.NewCollection(spec)
+	if err != nil {
+		return fmt.Errorf("loading: %w", err)
+	}
+	defer all.Close()
+	file, err := link.OpenExecutable(path)
+	if err != nil {
+		return err
+	}
+	attached, err := file.Uprobe(symbol, all.Programs["send"], &link.UprobeOptions{Cookie: 5})
+	if err != nil {
+		return err
+	}
+	defer attached.Close()
+	for _, size := range []int{128 << 10, 4 << 10} {
+		r, err := perf.NewReader(all.Maps["output"], size)
+		if err != nil {
+			return fmt.Errorf("reader: %w", err)
+		}
+		if err := call(path, calls); err != nil {
+			return err
+		}
+		records, lost, cookies, err := drain(r)
+		if err != nil {
+			return err
+		}
+		// What was lost is told with the next record.
+		if err := call(path, "1"); err != nil {
+			return err
+		}
+		more, late, last, err := drain(r)
+		fmt.Printf("%d bytes: %d in all, lost some %v, cookies of each %v\n", size, records+lost+more+late, lost+late > 0, cookies+last == 5*(records+more))
+		if err := errors.Join(err, r.Close()); err != nil {
+			return err
+		}
+	}
+	// Nobody reads: the calls go on.
+	return call(path, calls)
+}
+
+// drain reads what there is: records, how many were lost, and the sum of the cookies in them.
+func drain(r *perf.Reader) (records, lost, cookies uint64, err error) {
+	for {
+		r.SetDeadline(time.Now())
+		x, err := r.Read()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return records, lost, cookies, nil
+		}
+		if err != nil {
+			return records, lost, cookies, err
+		}
+		if lost += x.LostSamples; len(x.RawSample) >= 8 {
+			records++
+			cookies += binary.LittleEndian.Uint64(x.RawSample)
+		}
+	}
+}
+
+// send sends a record of 19 bytes that begins with the cookie.
+func send() asm.Instructions {
+	list := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1), asm.Mov.Imm(asm.R2, 0)}
+	for at := int16(-24); at < 0; at += 8 {
+		list = append(list, asm.StoreMem(asm.RFP, at, asm.R2, asm.DWord))
+	}
+	return append(list,
+		asm.FnGetAttachCookie.Call(),
+		asm.StoreMem(asm.RFP, -24, asm.R0, asm.DWord),
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.LoadMapPtr(asm.R2, 0).WithReference("output"),
+		asm.LoadImm(asm.R3, 0xffffffff, asm.DWord), // BPF_F_CURRENT_CPU
+		asm.Mov.Reg(asm.R4, asm.RFP),
+		asm.Add.Imm(asm.R4, -24),
+		asm.Mov.Imm(asm.R5, 19),
+		asm.FnPerfEventOutput.Call(),
+		asm.Mov.Imm(asm.R0, 0),
+		asm.Return(),
+	)
 }
 
 // runMulti counts the calls of two functions and their returns by two links, and those of a process alone.
