@@ -16,7 +16,7 @@ type attempt struct {
 	flags, attr, size      uint64
 	kind, config, period   uint64
 	samples, formats, bits uint64
-	path, offset, reserved uint64
+	path, reserved         uint64
 	pid, cpu, group        int64
 	readable, tail         bool // the attributes can be read; what is behind the known ones is zero
 	file                   *probedFile
