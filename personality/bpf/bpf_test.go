@@ -151,6 +151,7 @@ func TestVerifier(t *testing.T) {
 		{"past the value", join(lookup(fdArray, 1), ifNull, one(asm.LoadMem(asm.R0, asm.R0, 9, asm.DWord)), done), "invalid access to a map value"},
 		{"before the value", join(lookup(fdArray, 1), ifNull, one(asm.LoadMem(asm.R0, asm.R0, -1, asm.Byte)), done), "invalid access to a map value"},
 		{"uninitialised register", one(asm.Mov.Reg(asm.R0, asm.R3), asm.Return()), "R3 !read_ok"},
+		{"reason with the instruction, by unit", join(one(asm.LoadMapPtr(asm.R1, fdArray), asm.LoadMem(asm.R0, asm.R3, 0, asm.DWord), asm.Return())), "2: LdXMemDW dst: r0 src: r3 off: 0 imm: 0\n2: R3 !read_ok"},
 		{"no result", one(asm.Return()), "R0 !read_ok"},
 		{"uninitialised stack", one(asm.LoadMem(asm.R0, asm.RFP, -8, asm.DWord), asm.Return()), "never written"},
 		{"stack below", one(storeImm(asm.RFP, -520, 1, asm.DWord), asm.Mov.Imm(asm.R0, 0), asm.Return()), "invalid stack access"},

@@ -62,8 +62,8 @@ func (m *Map) perCPU() bool {
 	return m.Type == unix.BPF_MAP_TYPE_PERCPU_ARRAY || m.Type == unix.BPF_MAP_TYPE_PERCPU_HASH
 }
 
-// check refuses what no map can be.
-func (s *Spec) check() unix.Errno {
+// Check refuses what no map can be.
+func (s *Spec) Check() unix.Errno {
 	if s.Flags&(flagProgRead|flagProgWrite) == flagProgRead|flagProgWrite || s.Flags&(flagReadOnly|flagWriteOnly) == flagReadOnly|flagWriteOnly {
 		return unix.EINVAL
 	}
@@ -111,7 +111,7 @@ func (m *Map) bytes() uint64 {
 
 // NewMap is BPF_MAP_CREATE; the caller has the one reference.
 func (o *Objects) NewMap(s Spec) (*Map, unix.Errno) {
-	if e := s.check(); e != 0 {
+	if e := s.Check(); e != 0 {
 		return nil, e
 	}
 	m := &Map{o: o, refs: 1, BpfMapT: state.BpfMapT{

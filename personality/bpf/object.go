@@ -145,7 +145,7 @@ func (o *Objects) Settle() unix.Errno {
 // restore derives what follows from an imported state and checks it.
 func (m *Map) restore() bool {
 	spec := Spec{Type: m.Type, KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags}
-	if spec.check() != 0 {
+	if spec.Check() != 0 {
 		return false
 	}
 	m.Values, m.Keys, m.Live = slices.Clone(m.Values), slices.Clone(m.Keys), slices.Clone(m.Live)

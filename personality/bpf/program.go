@@ -70,7 +70,7 @@ func (o *Objects) NewProgram(l *Load) (*Program, string, unix.Errno) {
 		return nil, r.text + "\n", r.errno
 	}
 	gpl := slices.Contains(gplLicenses, l.License)
-	verdict, r := verify(list, maps, size, gpl)
+	verdict, r := verify(l.Code, list, maps, size, gpl)
 	if r != nil {
 		return nil, verdict.log, r.errno
 	}
@@ -126,7 +126,7 @@ func (p *Program) restore() bool {
 	if r != nil || !slices.Equal(maps, used) {
 		return false
 	}
-	verdict, r := verify(list, maps, size, p.Gpl)
+	verdict, r := verify(p.Code, list, maps, size, p.Gpl)
 	if r != nil {
 		return false
 	}

@@ -1,6 +1,8 @@
 package bpf
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/cilium/ebpf/asm"
@@ -20,6 +22,7 @@ const (
 // state is reached that is covered by one from which every way was followed: so
 // what is accepted ends, after at most maxSteps instructions.
 type verifier struct {
+	code    []byte // what list was decoded from
 	list    []instruction
 	maps    []*Map
 	context int // bytes of the context
@@ -45,8 +48,8 @@ type verdict struct {
 }
 
 // verify decides whether a program may run.
-func verify(list []instruction, maps []*Map, context int, gpl bool) (d verdict, r *refusal) {
-	v := &verifier{list: list, maps: maps, context: context, gpl: gpl, forks: map[int32][]*fork{}, joins: make([]bool, len(list)), lookups: map[int32]int32{}}
+func verify(code []byte, list []instruction, maps []*Map, context int, gpl bool) (d verdict, r *refusal) {
+	v := &verifier{code: code, list: list, maps: maps, context: context, gpl: gpl, forks: map[int32][]*fork{}, joins: make([]bool, len(list)), lookups: map[int32]int32{}}
 	if r = v.shape(); r == nil {
 		r = v.walk()
 	}
@@ -78,7 +81,7 @@ func (v *verifier) shape() *refusal {
 	}
 	for i, reached := range v.reached() {
 		if !reached {
-			return refuse(unix.EINVAL, "unreachable insn %d", i)
+			return refuse(unix.EINVAL, "unreachable insn %d", v.unit(int32(i)))
 		}
 	}
 	return nil
@@ -120,7 +123,8 @@ func (v *verifier) walk() *refusal {
 	for p != nil {
 		ended, r := v.run(p)
 		if r != nil {
-			r.text = fmt.Sprintf("%d: %s", p.at, r.text)
+			at := v.unit(p.at)
+			r.text = fmt.Sprintf("%d: %v\n%d: %s", at, v.text(at), at, r.text)
 			return r
 		}
 		if !ended {
@@ -134,6 +138,26 @@ func (v *verifier) walk() *refusal {
 		}
 	}
 	return nil
+}
+
+// unit is where an instruction is in units of 8 bytes, as tools count.
+func (v *verifier) unit(at int32) int {
+	unit := int(at)
+	for i := range v.list[:at] {
+		if v.list[i].op == opLoadImm {
+			unit++
+		}
+	}
+	return unit
+}
+
+// text is the instruction at a unit as an assembler writes it.
+func (v *verifier) text(unit int) string {
+	var x asm.Instruction
+	if at := unit * asm.InstructionSize; at < len(v.code) && x.Unmarshal(bytes.NewReader(v.code[at:]), binary.LittleEndian, platform) == nil {
+		return fmt.Sprint(x)
+	}
+	return "?"
 }
 
 // finish notes that one way from f came to its end.

@@ -144,6 +144,10 @@ func bpfMapCreate(c *bpfCall) task.Result {
 	if inner != 0 || device != 0 || extra != 0 || structID != 0 {
 		return fail(unix.EINVAL)
 	}
+	spec := bpf.Spec{Type: a.u32(0), KeySize: a.u32(4), ValueSize: a.u32(8), MaxEntries: a.u32(12), Flags: a.u32(16), Name: name}
+	if e := spec.Check(); e != 0 {
+		return fail(e)
+	}
 	if btf := a.u32(48); btf != 0 || a.u32(52) != 0 || a.u32(56) != 0 {
 		// What keys and values look like matters to tools only.
 		f := openFile(c.x, uint64(btf))
@@ -154,7 +158,7 @@ func bpfMapCreate(c *bpfCall) task.Result {
 			return fail(unix.EINVAL)
 		}
 	}
-	m, e := c.K.BPF.NewMap(bpf.Spec{Type: a.u32(0), KeySize: a.u32(4), ValueSize: a.u32(8), MaxEntries: a.u32(12), Flags: a.u32(16), Name: name})
+	m, e := c.K.BPF.NewMap(spec)
 	if e != 0 {
 		return fail(e)
 	}
