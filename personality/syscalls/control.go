@@ -252,7 +252,8 @@ func archPrctl(c *task.Call) task.Result {
 // getrandom answers from the seed: the source is ready from the start.
 func getrandom(c *task.Call) task.Result {
 	const known = unix.GRND_NONBLOCK | unix.GRND_RANDOM | unix.GRND_INSECURE
-	if c.Args[2]&^known != 0 || c.Args[2]&(unix.GRND_RANDOM|unix.GRND_INSECURE) == unix.GRND_RANDOM|unix.GRND_INSECURE {
+	flags := uint32(c.Args[2])
+	if flags&^known != 0 || flags&(unix.GRND_RANDOM|unix.GRND_INSECURE) == unix.GRND_RANDOM|unix.GRND_INSECURE {
 		return fail(unix.EINVAL)
 	}
 	left := min(c.Args[1], 1<<25-1) // INT_MAX >> 6, what Linux gives at most

@@ -47,7 +47,7 @@ func sysLchown(c *task.Call) task.Result {
 
 // sysFchownat is fchownat(2).
 func sysFchownat(c *task.Call) task.Result {
-	flags := int(c.Args[4])
+	flags := int(int32(c.Args[4]))
 	if flags&^(unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH) != 0 {
 		return fail(unix.EINVAL)
 	}
@@ -203,7 +203,7 @@ func sysSyncFileRange(c *task.Call) task.Result {
 	switch {
 	case f == nil:
 		return fail(unix.EBADF)
-	case c.Args[3]&^7 != 0 || off < 0 || n < 0 || off+n < 0:
+	case uint32(c.Args[3])&^7 != 0 || off < 0 || n < 0 || off+n < 0:
 		return fail(unix.EINVAL)
 	}
 	switch f.Inode.Type() {
@@ -266,7 +266,7 @@ func sysUtimensat(c *task.Call) task.Result {
 			return 0
 		}
 	}
-	return utimes(x, c.Args[0], c.Args[1], at, mt, int(c.Args[3]))
+	return utimes(x, c.Args[0], c.Args[1], at, mt, int(int32(c.Args[3])))
 }
 
 func utimes(x *vfs.Context, dirfd, path uint64, at, mt unix.Timespec, flags int) task.Result {

@@ -47,14 +47,14 @@ func sysMount(c *task.Call) task.Result {
 // sysUmount2 is umount2(2).
 func sysUmount2(c *task.Call) task.Result {
 	flags := vfs.Follow
-	if c.Args[1]&unix.UMOUNT_NOFOLLOW != 0 {
+	if uint32(c.Args[1])&unix.UMOUNT_NOFOLLOW != 0 {
 		flags = 0
 	}
 	x, p, e := place(c, atFDCWD, c.Args[0], flags)
 	if e != 0 {
 		return fail(e)
 	}
-	return fail(x.Unmount(p, int(c.Args[1])))
+	return fail(x.Unmount(p, int(int32(c.Args[1]))))
 }
 
 // sysStatfs is statfs(2).

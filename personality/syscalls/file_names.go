@@ -95,7 +95,7 @@ func sysLink(c *task.Call) task.Result { return link(c, atFDCWD, c.Args[0], atFD
 
 // sysLinkat is linkat(2).
 func sysLinkat(c *task.Call) task.Result {
-	return link(c, c.Args[0], c.Args[1], c.Args[2], c.Args[3], int(c.Args[4]))
+	return link(c, c.Args[0], c.Args[1], c.Args[2], c.Args[3], int(int32(c.Args[4])))
 }
 
 func link(c *task.Call, fromDir, from, toDir, to uint64, flags int) task.Result {

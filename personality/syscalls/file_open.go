@@ -146,10 +146,11 @@ func sysDup2(c *task.Call) task.Result {
 
 // sysDup3 is dup3(2).
 func sysDup3(c *task.Call) task.Result {
-	if c.Args[2]&^unix.O_CLOEXEC != 0 || int32(c.Args[0]) == int32(c.Args[1]) {
+	flags := uint32(c.Args[2])
+	if flags&^unix.O_CLOEXEC != 0 || int32(c.Args[0]) == int32(c.Args[1]) {
 		return fail(unix.EINVAL)
 	}
-	return dup(fileContext(c), int32(c.Args[0]), int32(c.Args[1]), c.Args[2] != 0)
+	return dup(fileContext(c), int32(c.Args[0]), int32(c.Args[1]), flags != 0)
 }
 
 func dup(x *vfs.Context, old, fd int32, cloexec bool) task.Result {

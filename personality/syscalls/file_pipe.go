@@ -146,7 +146,7 @@ func sysCopyFileRange(c *task.Call) task.Result {
 	switch {
 	case in == nil || out == nil || !in.Readable() || !out.Writable():
 		return fail(unix.EBADF)
-	case c.Args[5] != 0:
+	case uint32(c.Args[5]) != 0:
 		return fail(unix.EINVAL)
 	case in.Inode.IsDir() || out.Inode.IsDir():
 		return fail(unix.EISDIR)
@@ -357,14 +357,14 @@ func sysTee(c *task.Call) task.Result {
 	x := fileContext(c)
 	in, out := openFile(x, c.Args[0]), openFile(x, c.Args[1])
 	switch {
-	case c.Args[3]&^(unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MORE|unix.SPLICE_F_GIFT) != 0:
+	case uint32(c.Args[3])&^(unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MORE|unix.SPLICE_F_GIFT) != 0:
 		return fail(unix.EINVAL)
 	case c.Args[2] == 0:
 		return 0
 	case in == nil || out == nil || !in.Readable() || !out.Writable():
 		return fail(unix.EBADF)
 	}
-	x.NonBlock = c.Args[3]&unix.SPLICE_F_NONBLOCK != 0
+	x.NonBlock = uint32(c.Args[3])&unix.SPLICE_F_NONBLOCK != 0
 	from, to := pipe.Of(in), pipe.Of(out)
 	if from == nil || to == nil || from == to {
 		return fail(unix.EINVAL)
@@ -407,7 +407,7 @@ func sysTee(c *task.Call) task.Result {
 func sysVmsplice(c *task.Call) task.Result {
 	x := fileContext(c)
 	f := openFile(x, c.Args[0])
-	if c.Args[3]&^(unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MORE|unix.SPLICE_F_GIFT) != 0 {
+	if uint32(c.Args[3])&^(unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MORE|unix.SPLICE_F_GIFT) != 0 {
 		return fail(unix.EINVAL)
 	}
 	if f == nil {
@@ -417,7 +417,7 @@ func sysVmsplice(c *task.Call) task.Result {
 	if p == nil {
 		return fail(unix.EBADF)
 	}
-	x.NonBlock = c.Args[3]&unix.SPLICE_F_NONBLOCK != 0
+	x.NonBlock = uint32(c.Args[3])&unix.SPLICE_F_NONBLOCK != 0
 	if e := vector(x, c.Args[1], c.Args[2]); e != 0 {
 		return fail(e)
 	}

@@ -116,17 +116,17 @@ func sysPwritev(c *task.Call) task.Result { return pwritev(c, int64(c.Args[3]), 
 // sysPreadv2 is preadv2(2).
 func sysPreadv2(c *task.Call) task.Result {
 	if int64(c.Args[3]) == -1 {
-		return readvFlags(c, c.Args[5])
+		return readvFlags(c, uint64(uint32(c.Args[5])))
 	}
-	return preadv(c, int64(c.Args[3]), c.Args[5])
+	return preadv(c, int64(c.Args[3]), uint64(uint32(c.Args[5])))
 }
 
 // sysPwritev2 is pwritev2(2).
 func sysPwritev2(c *task.Call) task.Result {
 	if int64(c.Args[3]) == -1 {
-		return writevFlags(c, c.Args[5])
+		return writevFlags(c, uint64(uint32(c.Args[5])))
 	}
-	return pwritev(c, int64(c.Args[3]), c.Args[5])
+	return pwritev(c, int64(c.Args[3]), uint64(uint32(c.Args[5])))
 }
 
 // rwFlags checks the RWF_* flags.

@@ -38,7 +38,7 @@ func sysFstat(c *task.Call) task.Result {
 
 // sysNewfstatat is fstatat(2).
 func sysNewfstatat(c *task.Call) task.Result {
-	flags := int(c.Args[3])
+	flags := int(int32(c.Args[3]))
 	if flags&^(unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH|unix.AT_NO_AUTOMOUNT) != 0 {
 		return fail(unix.EINVAL)
 	}
@@ -177,11 +177,11 @@ func sysFaccessat(c *task.Call) task.Result {
 
 // sysFaccessat2 is faccessat2(2).
 func sysFaccessat2(c *task.Call) task.Result {
-	return access(c, c.Args[0], c.Args[1], c.Args[2], int(c.Args[3]))
+	return access(c, c.Args[0], c.Args[1], c.Args[2], int(int32(c.Args[3])))
 }
 
 func access(c *task.Call, dirfd, path, mode uint64, flags int) task.Result {
-	if mode&^7 != 0 || flags&^(unix.AT_EACCESS|unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH) != 0 {
+	if uint32(mode)&^7 != 0 || flags&^(unix.AT_EACCESS|unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH) != 0 {
 		return fail(unix.EINVAL)
 	}
 	x := fileContext(c)

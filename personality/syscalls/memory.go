@@ -226,11 +226,11 @@ func sysMlock(c *task.Call) task.Result {
 const mlockOnFault = 1
 
 func sysMlock2(c *task.Call) task.Result {
-	if c.Args[2]&^mlockOnFault != 0 {
+	if uint32(c.Args[2])&^mlockOnFault != 0 {
 		return fail(unix.EINVAL)
 	}
 	lim := c.T.MemoryLimits()
-	return fail(c.T.MM.Lock(c.Args[0], c.Args[1], c.Args[2] != 0, &lim))
+	return fail(c.T.MM.Lock(c.Args[0], c.Args[1], uint32(c.Args[2]) != 0, &lim))
 }
 
 func sysMunlock(c *task.Call) task.Result { return fail(c.T.MM.Unlock(c.Args[0], c.Args[1])) }

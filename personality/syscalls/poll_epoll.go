@@ -33,7 +33,7 @@ func sysEpollCreate(c *task.Call) task.Result {
 func sysEpollCreate1(c *task.Call) task.Result { return epollCreate(c, c.Args[0]) }
 
 func epollCreate(c *task.Call, flags uint64) task.Result {
-	if flags&^unix.EPOLL_CLOEXEC != 0 {
+	if uint32(flags)&^unix.EPOLL_CLOEXEC != 0 {
 		return fail(unix.EINVAL)
 	}
 	x := fileContext(c)

@@ -11,7 +11,7 @@ import (
 
 // sysEventfd is eventfd(2) of old, sysEventfd2 that with flags.
 func sysEventfd(c *task.Call) task.Result  { return eventfd(c, 0) }
-func sysEventfd2(c *task.Call) task.Result { return eventfd(c, int(c.Args[1])) }
+func sysEventfd2(c *task.Call) task.Result { return eventfd(c, int(int32(c.Args[1]))) }
 
 func eventfd(c *task.Call, flags int) task.Result {
 	if flags&^(unix.EFD_CLOEXEC|unix.EFD_NONBLOCK|unix.EFD_SEMAPHORE) != 0 {
@@ -32,7 +32,7 @@ func install(x *vfs.Context, f *vfs.File, e unix.Errno, cloexec bool) task.Resul
 
 // sysTimerfdCreate is timerfd_create(2).
 func sysTimerfdCreate(c *task.Call) task.Result {
-	flags := int(c.Args[1])
+	flags := int(int32(c.Args[1]))
 	clock := int32(c.Args[0])
 	x := fileContext(c)
 	if flags&^(unix.TFD_CLOEXEC|unix.TFD_NONBLOCK) != 0 {
@@ -80,7 +80,7 @@ func sysTimerfdSettime(c *task.Call) task.Result {
 		return fail(e)
 	}
 	v, e := timespecNS(value)
-	if e != 0 || c.Args[1]&^(unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET) != 0 {
+	if e != 0 || uint32(c.Args[1])&^(unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET) != 0 {
 		return fail(unix.EINVAL)
 	}
 	t, e := timerFile(x, c.Args[0])
@@ -121,7 +121,7 @@ func putSettings(x *vfs.Context, va uint64, value, interval int64) unix.Errno {
 
 // sysSignalfd is signalfd(2) of old, sysSignalfd4 that with flags.
 func sysSignalfd(c *task.Call) task.Result  { return signalfd(c, 0) }
-func sysSignalfd4(c *task.Call) task.Result { return signalfd(c, int(c.Args[3])) }
+func sysSignalfd4(c *task.Call) task.Result { return signalfd(c, int(int32(c.Args[3]))) }
 
 func signalfd(c *task.Call, flags int) task.Result {
 	x := fileContext(c)

@@ -462,7 +462,7 @@ func pidfdOpen(c *task.Call) task.Result {
 }
 
 func pidfdGetfd(c *task.Call) task.Result {
-	if c.Args[2] != 0 {
+	if uint32(c.Args[2]) != 0 {
 		return fail(unix.EINVAL)
 	}
 	p, e := c.K.ProcessOfPIDFD(c.T, int32(c.Args[0]))

@@ -383,7 +383,7 @@ func signalTarget(c *task.Call, fd int32) (*task.Process, unix.Errno) {
 
 func pidfdSendSignal(c *task.Call) task.Result {
 	n, info := int32(c.Args[1]), c.Args[2]
-	if c.Args[3] != 0 {
+	if uint32(c.Args[3]) != 0 {
 		return fail(unix.EINVAL)
 	}
 	p, e := signalTarget(c, int32(c.Args[0]))

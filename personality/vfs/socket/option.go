@@ -17,7 +17,7 @@ var flags = []struct {
 	{unix.SO_PASSCRED, passCred}, {unix.SO_REUSEADDR, reuseAddr}, {unix.SO_REUSEPORT, reusePort},
 	{unix.SO_KEEPALIVE, keepAlive}, {unix.SO_BROADCAST, broadcast}, {unix.SO_OOBINLINE, oobInline},
 	{unix.SO_DONTROUTE, dontRoute}, {unix.SO_PASSSEC, passSec}, {unix.SO_TIMESTAMP, timestamp},
-	{unix.SO_TIMESTAMPNS, timestampNS},
+	{unix.SO_TIMESTAMPNS, timestampNS}, {unix.SO_TIMESTAMP_NEW, timestamp}, {unix.SO_TIMESTAMPNS_NEW, timestampNS},
 }
 
 // PassCred reports SO_PASSCRED.
