@@ -89,6 +89,14 @@ func buildSelftests(t *testing.T, debian *tree.Debian, dir string) string {
 		if err := os.MkdirAll(filepath.Dir(program), 0o755); err != nil {
 			t.Fatal(err)
 		}
+		if edit, is := edits[s.id()]; is {
+			name := filepath.Join(top, s.id()+".c")
+			text, err := os.ReadFile(name)
+			if err != nil || !strings.Contains(string(text), edit[0]) {
+				t.Fatalf("%s: %q is not there, %v", name, edit[0], err)
+			}
+			put(t, name, []byte(strings.ReplaceAll(string(text), edit[0], edit[1])))
+		}
 		args := append([]string{"-static", "-s", cmp.Or(optimised[s.folder], "-O0"), "-w", "-std=gnu99", "-D_GNU_SOURCE", "-DCAN_BUILD_64", "-pthread", "-no-pie",
 			"-I.", "-I..", "-I../include", "-I../..", "-I" + top, "-I" + filepath.Join(libraries, "include"), "-o", program, s.name + ".c", lines}, s.sources...)
 		if s.folder == "rseq" {

@@ -88,7 +88,7 @@ groups of registers the kernel takes from the frame; everything else keeps its v
 | 0 | result register | |
 | 1 | general registers and the saved call number | |
 | 2 | instruction pointer, stack pointer, flags | only flags that ring 3 can set, interrupts on; an instruction pointer that is not canonical becomes a general-protection exception of the thread |
-| 3 | selectors, FS and GS base | selectors of ring 3 or null, the code selector stays 64-bit (or the 32-bit one the program has chosen itself), bases canonical |
+| 3 | selectors, FS and GS base | selectors of ring 3 or null, the code selector that of 64-bit or of 32-bit code, bases canonical |
 | 4 | XSAVE area | reserved bits of MXCSR, components the processor has not, and the rest of the header cleared |
 | 5 | debug registers | general detect and I/O breakpoints off, addresses in the program's half |
 `
