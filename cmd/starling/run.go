@@ -122,6 +122,7 @@ func (s *system) run(o *options, timeout time.Duration) (status int, messages []
 	}
 	one.Trace = lines.Add
 	hub := live.NewHub(machine.Done())
+	hub.Counting = o.icount
 	one.OnLine, one.Commands = hub.Line, hub.Commands
 	if listener, err := hub.Listen(o.socket); err != nil {
 		complain(fmt.Sprintf("no control socket: %v", err))

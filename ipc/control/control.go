@@ -76,12 +76,14 @@ type Swapped struct {
 	// before; ns of the machine, which are instructions when those are counted.
 	// HandOver and TakeOver are its parts: until the old instance had exported, and
 	// until the new one had imported and exported.
-	Pause    int64  `json:"pause_ns"`
-	HandOver int64  `json:"hand_over_ns"`
-	TakeOver int64  `json:"take_over_ns"`
-	Warm     int64  `json:"warm_ns"`
-	Bytes    uint64 `json:"bytes"`
-	Records  uint64 `json:"records"`
+	Pause int64 `json:"pause_ns"`
+	// PauseInstructions is the same in instructions, from a machine that counts them.
+	PauseInstructions int64  `json:"pause_instructions,omitempty"`
+	HandOver          int64  `json:"hand_over_ns"`
+	TakeOver          int64  `json:"take_over_ns"`
+	Warm              int64  `json:"warm_ns"`
+	Bytes             uint64 `json:"bytes"`
+	Records           uint64 `json:"records"`
 	// Digests of the state: as handed over, and as the new instance exports it.
 	DigestBefore string `json:"digest_before,omitempty"`
 	DigestAfter  string `json:"digest_after,omitempty"`
@@ -211,6 +213,10 @@ func (s *Swapped) String() string {
 	if s.Error != "" {
 		return fmt.Sprintf("swap of %s from %s to %s failed at step %s: %s; generation %d goes on", s.Server, s.From, s.To, s.Step, s.Error, s.Generation)
 	}
-	return fmt.Sprintf("%s swapped from %s to %s: generation %d, pause %.3f ms, %d bytes in %d records, digest %s",
-		s.Server, s.From, s.To, s.Generation, float64(s.Pause)/1e6, s.Bytes, s.Records, s.DigestAfter)
+	instructions := ""
+	if s.PauseInstructions != 0 {
+		instructions = fmt.Sprintf(" (%d instructions)", s.PauseInstructions)
+	}
+	return fmt.Sprintf("%s swapped from %s to %s: generation %d, pause %.3f ms%s, %d bytes in %d records, digest %s",
+		s.Server, s.From, s.To, s.Generation, float64(s.Pause)/1e6, instructions, s.Bytes, s.Records, s.DigestAfter)
 }

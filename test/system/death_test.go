@@ -91,3 +91,43 @@ func TestDeathEndsTheRun(t *testing.T) {
 		t.Errorf("status %d, errors %q", status, errs)
 	}
 }
+
+// The death of one personality is no business of the other: Linux programs go on while hello
+// dies, is started again, and its program counts from 1.
+func TestDeathBesideAnotherPersonality(t *testing.T) {
+	text, err := os.ReadFile("../../images/both.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const args = "    args: [/count]\n"
+	manifest := filepath.Join(t.TempDir(), "manifest.yaml")
+	changed := strings.Replace(string(text), args, args+"    builds: [{name: dies, binary: faulty, args: [hello, die-at-work]}]\n", 1)
+	if err := os.WriteFile(manifest, []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := boot(t, "--manifest", manifest, "--add", helloProgram(t, "count")+":/count", "--", "sh", "-c", "while read -r x; do n=$((n+1)); echo $n $x | cat; done; exit 4")
+	counts := func() {
+		t.Helper()
+		for i := 1; i <= 5; i++ {
+			s.hears(fmt.Sprintf("hello %03d", i))
+		}
+	}
+	counts()
+	if r := s.swap("hello", "--with", "dies"); r.Error != "" {
+		t.Fatalf("%+v", r)
+	}
+	for line := ""; line != "hello 001\n"; { // it has counted on, then died of the next call
+		if line, err = s.out.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 2; i <= 100; i++ {
+		s.hears(fmt.Sprintf("hello %03d", i))
+	}
+	s.say("Linux")
+	s.hears("1 Linux")
+	s.close()
+	if status, errs := s.end(); status != 4 || !regexp.MustCompile(`server hello died: exception .*; last message system call of thread .*; restart 1 of 2; lost: `).MatchString(errs) {
+		t.Errorf("status %d, errors %q", status, errs)
+	}
+}

@@ -22,6 +22,8 @@ type Hub struct {
 	Commands chan control.FromHost
 	// Gone is closed when the machine is.
 	Gone <-chan struct{}
+	// Counting: the machine counts instructions, one a nanosecond.
+	Counting bool
 
 	mu      sync.Mutex
 	last    uint64 // id
@@ -44,6 +46,9 @@ func (h *Hub) Line(line []byte) {
 	var m control.ToHost
 	if json.Unmarshal(line, &m) != nil {
 		return
+	}
+	if m.Swap != nil && h.Counting {
+		m.Swap.PauseInstructions = m.Swap.Pause
 	}
 	if m.Started != nil {
 		h.once.Do(func() { close(h.started) })

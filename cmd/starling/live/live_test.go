@@ -23,7 +23,7 @@ func machine(t *testing.T) (*Hub, func()) {
 			case c := <-h.Commands:
 				a := control.ToHost{ID: c.ID, Stats: &control.Stats{Traps: 42}}
 				if c.Swap != nil {
-					a = control.ToHost{ID: c.ID, Swap: &control.Swapped{Server: c.Swap.Server, To: c.Swap.With, Generation: 2}}
+					a = control.ToHost{ID: c.ID, Swap: &control.Swapped{Server: c.Swap.Server, To: c.Swap.With, Generation: 2, Pause: 77}}
 				}
 				h.Line(control.Encode(a))
 			}
@@ -126,7 +126,11 @@ func TestAnswers(t *testing.T) {
 	if lines, err := c.Log(); err != nil || len(lines) != 1 || !strings.Contains(lines[0], "server console died: exception 6") {
 		t.Errorf("log %q, %v", lines, err)
 	}
-	if a, err := c.Ask(control.FromHost{Swap: &control.Swap{Server: "linux", With: "linux-next"}}); err != nil || a.Swap == nil || a.Swap.To != "linux-next" {
+	if a, err := c.Ask(control.FromHost{Swap: &control.Swap{Server: "linux", With: "linux-next"}}); err != nil || a.Swap == nil || a.Swap.To != "linux-next" || a.Swap.PauseInstructions != 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	h.Counting = true
+	if a, err := c.Ask(control.FromHost{Swap: &control.Swap{Server: "linux"}}); err != nil || a.Swap == nil || a.Swap.PauseInstructions != 77 {
 		t.Errorf("%+v, %v", a, err)
 	}
 	for line, want := range map[string]string{

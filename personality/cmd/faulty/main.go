@@ -1,6 +1,6 @@
 // Command faulty is the successor that nobody wants: it fails at a chosen step of a
-// swap, so that tests and people can see that the old instance goes on. A manifest
-// names it among the builds of a server, with the fault as argument.
+// swap, or afterwards, so that tests and people can see what follows. A manifest names
+// it among the builds of a server, with the fault as argument.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"starling/ipc/wire"
 	"starling/pager/client"
 	"starling/pager/table"
+	"starling/personality/hello"
 	"starling/personality/instance"
 	"starling/personality/state"
 )
@@ -145,6 +146,9 @@ func work(t *machine.Transport, info *ipc.ServerInfo, page supervise.Page, fault
 // windowSize is the room for the window, far more than there is memory.
 const windowSize = 1 << 40
 
+// ofHello is the argument that makes it a successor of the hello personality, not of Linux.
+const ofHello = "hello"
+
 // knowledge is what it says that it knows of the state.
 func knowledge(fault string) []byte {
 	switch fault {
@@ -161,6 +165,9 @@ func knowledge(fault string) []byte {
 		}
 		return s.Known()
 	}
+	if slices.Contains(os.Args, ofHello) {
+		return hello.Codec.Known()
+	}
 	return state.Codec.Known()
 }
 
@@ -171,19 +178,31 @@ func digest(pager *client.Client, o supervise.Order, old []byte, fault string) (
 	if err != nil {
 		return 0, err
 	}
-	s, err := state.Codec.Decode(b)
+	if slices.Contains(os.Args, ofHello) {
+		return sum(hello.Codec, b, old, nil)
+	}
+	var change func(s *state.PersonalityT)
+	switch fault {
+	case lose:
+		change = func(s *state.PersonalityT) { s.Files.Dentries = s.Files.Dentries[:len(s.Files.Dentries)-1] }
+	case alter:
+		change = func(s *state.PersonalityT) { s.Tasks.Threads[0].Mask ^= 1 }
+	}
+	d, err := sum(state.Codec, b, old, change)
+	if fault == lie {
+		d++
+	}
+	return d, err
+}
+
+// sum is the digest of a state after a change.
+func sum[S any](c *wire.Codec[S], b, old []byte, change func(*S)) (uint64, error) {
+	s, err := c.Decode(b)
 	if err != nil {
 		return 0, err
 	}
-	switch fault {
-	case lose:
-		s.Files.Dentries = s.Files.Dentries[:len(s.Files.Dentries)-1]
-	case alter:
-		s.Tasks.Threads[0].Mask ^= 1
+	if change != nil {
+		change(s)
 	}
-	sum := state.Codec.Sum(s, old).Digest
-	if fault == lie {
-		sum++
-	}
-	return sum, nil
+	return c.Sum(s, old).Digest, nil
 }
