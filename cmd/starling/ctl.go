@@ -142,6 +142,9 @@ func (o *ctl) servers(c *live.Client) error {
 		return err
 	}
 	for _, s := range m.Servers {
+		if s.Silent {
+			fmt.Printf("%s: does not answer: it is busy for long, or hangs (\"hang\" in the manifest ends it then)\n", s.Name)
+		}
 		for line := range strings.Lines(s.Text) {
 			var counts struct{ Processes, Threads, Running *int }
 			if json.Unmarshal([]byte(line), &counts) == nil && counts.Processes != nil && counts.Threads != nil && counts.Running != nil {

@@ -50,8 +50,10 @@ type Server struct {
 	Given uint64 `json:"given_bytes"`
 	// Builds that it can be swapped to; none: it cannot be swapped.
 	Builds []string `json:"builds,omitempty"`
-	// Counters of what it runs, lines of JSON.
-	Text string `json:"text,omitempty"`
+	// Counters of what it runs, lines of JSON. Silent: it was asked and did not come to the
+	// end of a message in time.
+	Text   string `json:"text,omitempty"`
+	Silent bool   `json:"silent,omitempty"`
 }
 
 // Wire lets From call To.

@@ -7,8 +7,51 @@ import (
 	"starling/servers/manifest"
 )
 
-// describeServers says what runs.
-func (r *Root) describeServers() []control.Server {
+// question is one of the host about the servers that waits for a sign of life of the
+// personality: a call to one that hangs would hang root too.
+type question struct {
+	id       uint64 // of the host's line
+	of       *instance
+	order    uint32 // CommandSign
+	deadline int64  // ns since boot
+}
+
+// patience is how long a question waits in ns.
+const patience = 5e9
+
+// askServers answers the host what runs, as soon as the personality shows that it can be asked.
+func (r *Root) askServers(id uint64) {
+	s, ok := r.byRole(manifest.Personality)
+	if !ok || !s.spec.Swap || s.now.dead || r.swapping() {
+		r.say(control.ToHost{ID: id, Servers: r.describeServers(!r.swapping())})
+		return
+	}
+	n := r.order(s.now, supervise.Order{Command: supervise.CommandSign})
+	_ = r.t.Notify(s.endpoint, supervise.HandOverBit)
+	r.questions = append(r.questions, question{id, s.now, n, r.t.Now() + patience})
+	r.setTimer()
+}
+
+// answerQuestions answers those that can be, or that have waited long enough.
+func (r *Root) answerQuestions(now int64) {
+	waiting := r.questions
+	r.questions = nil
+	for _, q := range waiting {
+		s, _ := r.byRole(manifest.Personality)
+		signed := s.now != q.of || s.now.signed(q.order) // one that has just come lives
+		if !signed && !r.swapping() && now < q.deadline {
+			r.questions = append(r.questions, q)
+			continue
+		}
+		r.say(control.ToHost{ID: q.id, Servers: r.describeServers(signed && !r.swapping())})
+	}
+}
+
+// signed reports whether an instance has carried out an order, or a later one.
+func (in *instance) signed(order uint32) bool { return int32(in.page().Outcome().Answers-order) >= 0 }
+
+// describeServers says what runs; ask: also what the personality counts.
+func (r *Root) describeServers(ask bool) []control.Server {
 	list := make([]control.Server, len(r.servers))
 	for i, s := range r.servers {
 		c := control.Server{
@@ -21,8 +64,10 @@ func (r *Root) describeServers() []control.Server {
 		}
 		// Not in the middle of a swap: nobody would answer until its end.
 		if s.spec.Role == manifest.Personality && r.ending.personality != 0 && !r.swapping() {
-			if report, err := supervise.Ask(r.t, r.ending.personality, supervise.OpStats); err == nil {
-				c.Text = report.Text
+			if c.Silent = !ask; ask {
+				if report, err := supervise.Ask(r.t, r.ending.personality, supervise.OpStats); err == nil {
+					c.Text = report.Text
+				}
 			}
 		}
 		list[i] = c

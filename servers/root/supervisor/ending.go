@@ -196,7 +196,7 @@ func (r *Root) command(line []byte) {
 		r.say(control.ToHost{ID: c.ID, Stats: r.stats()})
 	}
 	if c.Servers {
-		r.say(control.ToHost{ID: c.ID, Servers: r.describeServers()})
+		r.askServers(c.ID)
 	}
 	if c.Wires {
 		r.say(control.ToHost{ID: c.ID, Wires: r.describeWires()})

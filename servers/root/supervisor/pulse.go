@@ -48,7 +48,7 @@ func (r *Root) feelPulse(now int64) {
 			continue
 		}
 		p := &s.pulse
-		if p.asked == 0 || s.now.page().Outcome().Answers == p.asked {
+		if p.asked == 0 || s.now.signed(p.asked) {
 			*p = pulse{asked: r.order(s.now, supervise.Order{Command: supervise.CommandSign})}
 			_ = r.t.Notify(s.endpoint, supervise.HandOverBit)
 			continue
@@ -70,6 +70,11 @@ func (r *Root) setTimer() {
 	at := r.nextBeat
 	if w := r.swap; w != nil && (at == 0 || w.deadline < at) {
 		at = w.deadline
+	}
+	for _, q := range r.questions {
+		if at == 0 || q.deadline < at {
+			at = q.deadline
+		}
 	}
 	_ = r.t.TimerSet(r.endpoint, at)
 }

@@ -6,6 +6,7 @@ import (
 
 	"starling/ipc"
 	"starling/ipc/bundle"
+	"starling/ipc/control"
 	"starling/ipc/supervise"
 	"starling/servers/manifest"
 )
@@ -79,5 +80,33 @@ func TestNobodyIsAskedWithoutALimit(t *testing.T) {
 	w := boot(t, goodFiles(t)...)
 	if w.root.nextBeat != 0 {
 		t.Error("root wants a timer")
+	}
+}
+
+// Whoever asks what runs gets an answer, also when the personality hangs; when it lives, with its counters.
+func TestQuestionsAboutAServerThatHangs(t *testing.T) {
+	w := bootWorld(&world{t: t, orders: 1, byHand: true, report: supervise.Report{Text: "counters"}}, watchedFiles(t)...)
+	answer := func(id uint64) *control.Server {
+		t.Helper()
+		lines := w.lines()
+		last := lines[len(lines)-1]
+		if last.ID != id || len(last.Servers) != 2 {
+			return nil
+		}
+		return &last.Servers[1]
+	}
+	w.root.command([]byte(`{"id":1,"servers":true}`))
+	if answer(1) != nil {
+		t.Fatal("root does not wait for a sign of life")
+	}
+	w.live()
+	w.root.Handle(&ipc.Event{Kind: ipc.EventNotify, Bits: supervise.Staged})
+	if a := answer(1); a == nil || a.Silent || a.Text != "counters" {
+		t.Errorf("the host was told %q", w.screen.String())
+	}
+	w.root.command([]byte(`{"id":2,"servers":true}`))
+	w.root.Handle(&ipc.Event{Kind: ipc.EventTimer, Time: w.root.questions[0].deadline})
+	if a := answer(2); a == nil || !a.Silent || a.Text != "" || len(w.root.questions) != 0 {
+		t.Errorf("the host was told %q", w.screen.String())
 	}
 }

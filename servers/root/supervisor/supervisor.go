@@ -56,7 +56,8 @@ type Root struct {
 	orders  uint32 // given to instances so far
 	swap    *swap  // the one that is going on, nil if none
 	// nextBeat is when root looks for signs of life again, ns; 0: never.
-	nextBeat int64
+	nextBeat  int64
+	questions []question
 }
 
 // New reads what the kernel and the boot image say. The window must show, at

@@ -93,6 +93,7 @@ func (r *Root) startSwap(id uint64, c *control.Swap) {
 		w.server, w.old = s, s.now
 		w.next = &instance{server: s, build: b, room: s.rooms[1-s.now.index], serial: s.generation + 1}
 		r.swap = w
+		r.answerQuestions(w.began)
 		if err := r.start(w.next, supervise.CommandWarm); err != nil {
 			r.rollBack(err.Error())
 			return

@@ -26,6 +26,7 @@ func (r *Root) Handle(ev *ipc.Event) bool {
 	case ipc.EventTimer:
 		r.timedOut(ev.Time)
 		r.feelPulse(ev.Time)
+		r.answerQuestions(ev.Time)
 		r.setTimer()
 	}
 	return r.Proceed()
@@ -47,6 +48,7 @@ func (r *Root) notified() {
 	}
 	if bits&supervise.Staged != 0 {
 		r.staged()
+		r.answerQuestions(r.t.Now())
 	}
 	if bits&supervise.Changed != 0 {
 		r.ending.changed = true
