@@ -61,6 +61,7 @@ func (k *kernel) handle(t *thread) *thread {
 			return k.prefer(k.post(t, t.faultTo, t.FaultBadge))
 		}
 	case t.IsInterrupt():
+		t.setEvent(ipc.EventNone, 0, 0)
 		k.interrupt(t.Trap)
 		return k.prefer(t)
 	case t.IsSpurious():

@@ -92,6 +92,12 @@ var noGate Gate
 // neither lazy vector state nor debug registers.
 func (c *Context) Short() bool { return processor.owner == c && !c.watched && !c.Recalled }
 
+// preempted tells whether a program that has to wait for another one must report before it runs on: its
+// handler wants to know, and it stopped neither of its own will nor to report.
+func (c *Context) preempted() bool {
+	return c.Kind != kindSyscall && c.Kind != kindReport && c.Frame.Options.ReportPreemption != 0
+}
+
 // Long makes the next reply to a delivered thread come to the kernel proper.
 func (c *Context) Long() {
 	if c.At != nil && c.At.Last == c {
@@ -139,6 +145,7 @@ const (
 	kindSyscall   = 1 // ipc.EventSyscall
 	kindFault     = 2
 	kindException = 3
+	kindReport    = 4
 	callReplyWait = 3 // callnum.ReplyWait
 	plainResult   = replyMask * uint64(GroupResult)
 	replyMask     = 1 << 8 // of a reply that resumes: where its register groups begin
@@ -147,14 +154,14 @@ const (
 )
 
 // InterfaceNumbers are the numbers of the kernel interface that assembly contains.
-var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, callReplyWait, plainResult}
+var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, kindReport, callReplyWait, plainResult}
 
 // Init makes c the context of a new thread that runs in the space of root. The
 // page that c lies in must be zero.
 func (c *Context) Init(program bool, root PageTable) {
 	c.Regs.CS, c.Regs.SS, c.Regs.Flags, c.Regs.OrigAX = selUserCode, selUserData, flagsFixed, noCall
 	c.root = root.root
-	c.slow, c.vectors = 1, 1
+	c.slow, c.vectors, c.Kind = 1, 1, kindSyscall
 	c.Gate, c.FaultGate, c.WaitGate = &noGate, &noGate, &noGate
 	if program {
 		c.program = 1

@@ -41,7 +41,10 @@ func Resume(c *Context, hold uint64) *Context {
 	processor.hold = hold
 	for !c.Recalled && !c.BadJump() {
 		if processor.owner != c && c.program != 0 {
-			c.own()
+			if c.own(); c.preempted() {
+				c.Recalled = true
+				continue
+			}
 		}
 		if processor.watched != nil || c.watched {
 			c.watch()

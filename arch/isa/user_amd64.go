@@ -78,6 +78,9 @@ func SP(f *Frame) uint64 { return userabi.SP(f) }
 // SetSP sets the stack pointer (MaskControl).
 func SetSP(f *Frame, v uint64) { userabi.SetSP(f, v) }
 
+// ReportPreemption asks the kernel to report the thread when it was preempted. It counts at once.
+func ReportPreemption(f *Frame, on bool) { userabi.ReportPreemption(f, on) }
+
 // SetTLS sets the thread pointer (MaskSegments).
 func SetTLS(f *Frame, v uint64) { userabi.SetTLS(f, v) }
 

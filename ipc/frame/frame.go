@@ -36,18 +36,27 @@ type Debug struct {
 	DR0, DR1, DR2, DR3, DR6, DR7 uint64
 }
 
+// Options is what the handler asks of the kernel.
+type Options struct {
+	// ReportPreemption, not 0: a thread that stopped for anything but a system call or a report,
+	// and then had to wait for another program thread, reports before it runs on.
+	ReportPreemption uint64
+}
+
 // XSaveSize is the room for the XSAVE area in bytes.
 const XSaveSize = 3072
 
 // Frame is the whole page.
 type Frame struct {
-	Event Event
-	_     [128 - unsafe.Sizeof(Event{})]byte
-	Regs  Registers
-	_     [384 - 128 - unsafe.Sizeof(Registers{})]byte
-	Debug Debug
-	_     [1024 - 384 - unsafe.Sizeof(Debug{})]byte
-	XSave [XSaveSize]byte
+	Event   Event
+	_       [128 - unsafe.Sizeof(Event{})]byte
+	Regs    Registers
+	_       [384 - 128 - unsafe.Sizeof(Registers{})]byte
+	Debug   Debug
+	_       [448 - 384 - unsafe.Sizeof(Debug{})]byte
+	Options Options
+	_       [1024 - 448 - unsafe.Sizeof(Options{})]byte
+	XSave   [XSaveSize]byte
 }
 
 const (

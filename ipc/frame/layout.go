@@ -49,6 +49,11 @@ const (
 	_ = -(unsafe.Offsetof(Event{}.DebugStatus) ^ 64)
 	_ = -(unsafe.Sizeof(Event{}.DebugStatus) ^ 8)
 
+	// Options
+	_ = -(unsafe.Sizeof(Options{}) ^ 8)
+	_ = -(unsafe.Offsetof(Options{}.ReportPreemption) ^ 0)
+	_ = -(unsafe.Sizeof(Options{}.ReportPreemption) ^ 8)
+
 	// Registers
 	_ = -(unsafe.Sizeof(Registers{}) ^ 216)
 	_ = -(unsafe.Offsetof(Registers{}.R15) ^ 0)
@@ -110,6 +115,7 @@ const (
 	_ = -(unsafe.Offsetof(Frame{}.Event) ^ 0)
 	_ = -(unsafe.Offsetof(Frame{}.Regs) ^ 128)
 	_ = -(unsafe.Offsetof(Frame{}.Debug) ^ 384)
+	_ = -(unsafe.Offsetof(Frame{}.Options) ^ 448)
 	_ = -(unsafe.Offsetof(Frame{}.XSave) ^ 1024)
 	_ = -(unsafe.Sizeof(Frame{}) ^ 4096)
 )

@@ -30,6 +30,9 @@ type activation struct {
 	sp    uint64
 	redo  bool // the instruction is to be executed again
 	skip  bool // the instruction was stepped over
+
+	sequence bool // it is in its restartable sequence
+	aborted  bool // and goes on at its abort handler
 }
 
 // trap is why user code stopped.
@@ -108,6 +111,8 @@ func (t *Thread) find() *activation {
 		a.redo, a.skip = false, false
 		switch {
 		case a.ip == r.IP:
+		case a.sequence && a.base == r.IP:
+			a.aborted = true
 		case a.wants.kind == trapSyscall && a.ip-2 == r.IP:
 			a.redo = true
 		case a.wants.kind != trapSyscall && a.ip+2 == r.IP && a.ip == a.base+slotAccess:
@@ -279,6 +284,10 @@ func (a *activation) trap(w trap, ip uint64) {
 	a.t.regs.IP = ip
 	if !a.yield(struct{}{}) {
 		panic(left{})
+	}
+	if a.aborted {
+		a.aborted = false
+		panic(aborted{})
 	}
 }
 

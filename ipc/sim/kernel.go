@@ -73,6 +73,7 @@ type Kernel struct {
 	endpoints []*endpoint
 	ready     []*Thread // runnable programs, in round-robin order
 	last      *Thread   // the program replied to last
+	ran       *Thread   // the program that ran last
 	order     uint64    // counts what became pending, for first come first served
 	alarms    []alarm
 

@@ -192,6 +192,10 @@ func (k *Kernel) runProgram() {
 		t.sliceEnd = k.now + slice
 	}
 	k.stats.Switches++
+	if k.preempted(t) {
+		t.raise(ipc.EventReport, 0, 0, 0, 0)
+		return
+	}
 	end := t.sliceEnd
 	if next := k.nextDeadline(); next != 0 {
 		end = min(end, next)
@@ -200,9 +204,18 @@ func (k *Kernel) runProgram() {
 	t.unpaid = t.budget
 	t.execute()
 	t.pay()
-	if t.state == ready { // preempted
+	if t.state == ready { // its slice is over, or a deadline has come
+		t.event.Kind = ipc.EventNone
 		k.ready = append(k.ready, t)
 	}
+}
+
+// preempted says whether a thread that is to run must report first: another program has run since it
+// stopped, which was neither of its own will nor to report, and its handler wants to know.
+func (k *Kernel) preempted(t *Thread) bool {
+	other := k.ran != t
+	k.ran = t
+	return other && t.event.Kind != ipc.EventSyscall && t.event.Kind != ipc.EventReport && t.frame.Options.ReportPreemption != 0
 }
 
 // handOff takes the program that was replied to last, while its slice lasts: it

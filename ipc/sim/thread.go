@@ -79,7 +79,7 @@ func (k *Kernel) newThread() (*Thread, error) {
 	if err := k.pool.take(1); err != nil {
 		return nil, err
 	}
-	t := &Thread{k: k, generation: 1}
+	t := &Thread{k: k, generation: 1, event: ipc.Event{Kind: ipc.EventSyscall}} // nothing hit it yet
 	if n := len(k.idle); n > 0 {
 		t.number = k.idle[n-1]
 		k.idle = k.idle[:n-1]

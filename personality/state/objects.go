@@ -794,6 +794,9 @@ type ThreadT struct {
 	LastEvent         int64          `json:"last_event"`
 	Futexes           []*FutexPlaceT `json:"futexes"`
 	Dispatch          *DispatchT     `json:"dispatch"`
+	Rseq              uint64         `json:"rseq"`
+	RseqSize          uint32         `json:"rseq_size"`
+	RseqSignature     uint32         `json:"rseq_signature"`
 }
 
 // TimerFDT is TimerFD of the schema.

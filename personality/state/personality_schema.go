@@ -658,6 +658,9 @@ var PersonalitySchema = wire.Schema{
 			{Name: "last_event", ID: 60, Base: wire.Int64},
 			{Name: "futexes", ID: 61, Base: wire.Vector, Element: wire.Object, Index: 19},
 			{Name: "dispatch", ID: 62, Base: wire.Object, Index: 10},
+			{Name: "rseq", ID: 63, Base: wire.Uint64},
+			{Name: "rseq_size", ID: 64, Base: wire.Uint32},
+			{Name: "rseq_signature", ID: 65, Base: wire.Uint32},
 		}},
 		{Name: "state.TimerFD", Fields: []wire.Field{
 			{Name: "id", ID: 0, Base: wire.Uint64},

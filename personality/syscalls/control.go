@@ -17,7 +17,7 @@ var controlRows = []Row{
 	{unix.SYS_PRCTL, "prctl", prctl, Partial, "what one processor and no namespaces leave of it; else EINVAL"},
 	{unix.SYS_ARCH_PRCTL, "arch_prctl", archPrctl, Full, ""},
 	{unix.SYS_GETRANDOM, "getrandom", getrandom, Full, "from the seed of the run"},
-	{unix.SYS_RSEQ, "rseq", nil, None, "C libraries and runtimes do without"},
+	{unix.SYS_RSEQ, "rseq", task.Rseq, Full, "one processor: number 0 of node 0"},
 }
 
 // commSize is TASK_COMM_LEN.

@@ -92,7 +92,7 @@ var TraceRequests = []TraceRequest{
 	{ptraceSeccompGetFilter, "PTRACE_SECCOMP_GET_FILTER", traceGetFilter, held, Full, ""},
 	{ptraceSeccompGetMetadata, "PTRACE_SECCOMP_GET_METADATA", traceFilterMetadata, held, Full, ""},
 	{unix.PTRACE_GET_SYSCALL_INFO, "PTRACE_GET_SYSCALL_INFO", traceCallInfo, held, Full, ""},
-	{ptraceGetRseq, "PTRACE_GET_RSEQ_CONFIGURATION", traceRseq, held, Full, "always a thread without an rseq area"},
+	{ptraceGetRseq, "PTRACE_GET_RSEQ_CONFIGURATION", traceRseq, held, Full, ""},
 }
 
 // byRequest finds a request.

@@ -145,16 +145,16 @@ func traceCallInfo(c *task.Call, t *task.Thread, size, data uint64) task.Result 
 	return task.Result(n)
 }
 
-// rseqSize is the size of struct ptrace_rseq_configuration; rseqArea that of struct rseq.
-const (
-	rseqSize = 24
-	rseqArea = 32
-)
+// rseqSize is the size of struct ptrace_rseq_configuration.
+const rseqSize = 24
 
-// traceRseq tells of a thread that has not registered an rseq area: none can.
-func traceRseq(c *task.Call, _ *task.Thread, size, data uint64) task.Result {
+// traceRseq tells what a thread has registered with rseq(2).
+func traceRseq(c *task.Call, t *task.Thread, size, data uint64) task.Result {
 	var b [rseqSize]byte
-	binary.LittleEndian.PutUint32(b[8:], rseqArea)
+	area, length, sign := t.RseqArea()
+	binary.LittleEndian.PutUint64(b[0:], area)
+	binary.LittleEndian.PutUint32(b[8:], length)
+	binary.LittleEndian.PutUint32(b[12:], sign)
 	if r := put(c, data, b[:min(size, rseqSize)]); r != 0 {
 		return r
 	}

@@ -319,6 +319,7 @@ func (k *Core) inheritThread(u, t *Thread, q *CloneArgs) {
 	u.Nice, u.Policy, u.Priority, u.Affinity = t.Nice, t.Policy, t.Priority, t.Affinity
 	u.resetSchedule()
 	u.NoNewPrivs, u.TimerSlack = t.NoNewPrivs, t.TimerSlack
+	u.inheritRseq(t, q)
 	if q.Flags&(unix.CLONE_VM|unix.CLONE_VFORK) != unix.CLONE_VM {
 		u.AltBase, u.AltSize, u.AltFlags = t.AltBase, t.AltSize, t.AltFlags
 	}

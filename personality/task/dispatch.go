@@ -95,6 +95,9 @@ func (k *Core) handleRare(ev *ipc.Event) {
 			if k.Clock.WatchesCPU(t.Proc.Pid) {
 				k.Clock.CheckCPU(t.Proc.Pid)
 			}
+			if t.ThreadT.Rseq != 0 {
+				t.attention |= AttendRseq
+			}
 			t.become(Leaving)
 			k.run(t)
 		}

@@ -103,6 +103,7 @@ func (k *Core) becomeProgram(t *Thread, p *program) {
 	k.Probes.Adopted(t.MM)
 	k.Perf.Executed(t.Tid)
 	t.ClearTid, t.RobustList = 0, 0
+	t.registerRseq(0, 0, 0)
 	if t.Handlers.Refs > 1 {
 		t.Handlers.Refs--
 		t.Handlers = t.Handlers.Clone(k.NewID())

@@ -52,6 +52,13 @@ func (k *Core) leave(t *Thread) {
 			return
 		}
 	}
+	if t.attention&AttendRseq != 0 {
+		k.preempted(t)
+		if t.attention&AttendSignals != 0 {
+			k.leave(t)
+			return
+		}
+	}
 	k.resume(t)
 }
 
@@ -136,13 +143,12 @@ func (k *Core) deliver(t *Thread, i *signal.Info) bool {
 	if stepped {
 		t.endStep(t.trace) // the frame shows the program's own flags
 	}
+	if t.ThreadT.Rseq != 0 && !k.cutOff(t) {
+		k.cannotHandle(t, i) // and the frame is made, for that signal to interrupt
+	}
 	if !k.pushFrame(t, i, &act) {
-		// The handler cannot run: SIGSEGV instead, which kills if it was that signal.
 		t.RestoreMask = false
-		if i.Signo == int32(unix.SIGSEGV) {
-			t.Handlers.Of(i.Signo).Handler = signal.Dfl
-		}
-		k.Force(t, signal.Kernel(int32(unix.SIGSEGV)))
+		k.cannotHandle(t, i)
 		return true
 	}
 	t.RestoreMask = false
@@ -156,6 +162,15 @@ func (k *Core) deliver(t *Thread, i *signal.Info) bool {
 		return false
 	}
 	return true
+}
+
+// cannotHandle is for a signal whose handler cannot run: SIGSEGV instead, which kills if it was that
+// signal.
+func (k *Core) cannotHandle(t *Thread, i *signal.Info) {
+	if i.Signo == int32(unix.SIGSEGV) {
+		t.Handlers.Of(i.Signo).Handler = signal.Dfl
+	}
+	k.Force(t, signal.Kernel(int32(unix.SIGSEGV)))
 }
 
 // deliverDefault is signal(7)'s default action.

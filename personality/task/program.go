@@ -31,6 +31,8 @@ const (
 	auxClock     = 17
 	auxSecure    = 23
 	auxHWCap2    = 26
+	auxRseqSize  = 27
+	auxRseqAlign = 28
 	auxVDSO      = 33
 	auxMinStack  = 51
 	phEntrySize  = 56
@@ -314,7 +316,7 @@ func (k *Core) auxiliary(t *Thread, s *mm.Space, m *mapped, entry, base uint64) 
 	if c.EUID != c.UID || c.EGID != c.GID {
 		secure = 1
 	}
-	a := make([]loader.Aux, 0, 20)
+	a := make([]loader.Aux, 0, 22)
 	if s.VDSOAddress != 0 {
 		a = append(a, loader.Aux{Type: auxVDSO, Value: s.VDSOAddress})
 	}
@@ -338,6 +340,8 @@ func (k *Core) auxiliary(t *Thread, s *mm.Space, m *mapped, entry, base uint64) 
 		loader.Aux{Type: auxHWCap2, Value: k.CPU.HWCap2},
 		loader.Aux{Type: loader.AuxExecFile},
 		loader.Aux{Type: loader.AuxPlatform},
+		loader.Aux{Type: auxRseqSize, Value: rseqFeatureSize},
+		loader.Aux{Type: auxRseqAlign, Value: rseqAlign},
 	)
 }
 

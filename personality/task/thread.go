@@ -80,6 +80,8 @@ const (
 	AttendUnstep
 	// AttendProbe: the thread executes a copy of a probed instruction; everything else waits.
 	AttendProbe
+	// AttendRseq: its restartable sequence is to be looked at before it goes on.
+	AttendRseq
 
 	// attendLeaving is what holds a thread up on its way to user mode.
 	attendLeaving = AttendSignals | AttendStop | AttendExit | AttendTrap | AttendReturn | AttendEvent | AttendUnstep

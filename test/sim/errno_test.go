@@ -257,8 +257,19 @@ var modelled = []struct {
 			return badArgument
 		}},
 	{"rseq", unix.SYS_RSEQ,
-		func(m *model, r *rand.Rand) []uint64 { return []uint64{m.pointer(r), little(r), little(r), little(r)} },
-		func(m *model, a []uint64) unix.Errno { return unix.ENOSYS }},
+		func(m *model, r *rand.Rand) []uint64 {
+			a := []uint64{m.pointer(r), []uint64{little(r), rseqSize, rseqSize | 1<<32, 2 * page}[r.IntN(4)], little(r) & 8, little(r)}
+			if r.IntN(2) == 0 {
+				a[0] &^= rseqSize - 1
+			}
+			if uint32(a[1]) >= rseqSize && a[0]%rseqSize == 0 && m.can(a[0], rseqSize, false) {
+				a[2] = rseqLeave // and not what would succeed
+			}
+			return a
+		},
+		func(m *model, a []uint64) unix.Errno {
+			return first(errIf(a[2] != 0, badArgument), errIf(uint32(a[1]) < rseqSize || a[0]%rseqSize != 0, badArgument), unix.EFAULT)
+		}},
 }
 
 // modelMemory maps the pages of the model between unusable ones.

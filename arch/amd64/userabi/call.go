@@ -49,6 +49,14 @@ func IP(f *Frame) uint64 { return f.Regs.IP }
 // SetIP sets the instruction pointer.
 func SetIP(f *Frame, v uint64) { f.Regs.IP = v }
 
+// ReportPreemption asks the kernel to report the thread when it was preempted.
+func ReportPreemption(f *Frame, on bool) {
+	f.Options = frame.Options{}
+	if on {
+		f.Options.ReportPreemption = 1
+	}
+}
+
 // SP is the stack pointer.
 func SP(f *Frame) uint64 { return f.Regs.SP }
 

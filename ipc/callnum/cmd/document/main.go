@@ -27,7 +27,7 @@ var events = []event{
 	{"1", "Syscall", "a program executed SYSCALL", "none", "Reply"},
 	{"2", "Fault", "a page fault of a program or server: first at its fault endpoint, then, when that forwards it, at its trap endpoint", "address; access (1 read, 2 write, 4 execute) with the class of the forwarder in bits 8 to 15", "Reply"},
 	{"3", "Exception", "any other exception of a program or server", "vector; hardware error code", "Reply"},
-	{"4", "Report", "a program reached a boundary after ThreadRecall or a reply with ResumeReport; nothing else happened to it", "none", "Reply"},
+	{"4", "Report", "a program reached a boundary after ThreadRecall, a reply with ResumeReport or a preemption (below); nothing else happened to it", "none", "Reply"},
 	{"5", "Message", "a client called; the message is in the message buffer", "length; capability or 0", "Answer"},
 	{"6", "Notify", "bits were notified since the last event of this kind", "bits", "none"},
 	{"7", "Timer", "the deadline of TimerSet has passed", "none", "none"},
@@ -91,6 +91,13 @@ groups of registers the kernel takes from the frame; everything else keeps its v
 | 3 | selectors, FS and GS base | selectors of ring 3 or null, the code selector that of 64-bit or of 32-bit code, bases canonical |
 | 4 | XSAVE area | reserved bits of MXCSR, components the processor has not, and the rest of the header cleared |
 | 5 | debug registers | general detect and I/O breakpoints off, addresses in the program's half |
+
+## Preemption
+
+A handler that sets report_preemption in a thread's frame (ipc/frame, Options) hears of preemptions: when another program
+has run since the thread stopped, and it stopped for an interrupt, a fault or an exception, it reports before it runs on.
+One that made a system call or reported goes on without. So a handler can undo what a thread had begun and another one may
+have seen half done, as rseq(2) wants it; other threads pay nothing.
 `
 
 func generate() []byte {
