@@ -455,14 +455,20 @@ const (
 	membarrierRegisterPrivate    = 1 << 4
 	membarrierSyncCore           = 1 << 5
 	membarrierRegisterSyncCore   = 1 << 6
-	membarrierSupported          = 1<<7 - 1
+	membarrierRseq               = 1 << 7
+	membarrierRegisterRseq       = 1 << 8
+	membarrierSupported          = 1<<9 - 1
 	membarrierRegisteredPrivate  = membarrierRegisterPrivate
 	membarrierRegisteredSyncCore = membarrierRegisterSyncCore
+	membarrierRegisteredRseq     = membarrierRegisterRseq
+
+	// membarrierOnCPU is the one flag, of membarrierRseq: the barrier is for one processor.
+	membarrierOnCPU = 1
 )
 
 func sysMembarrier(c *task.Call) task.Result {
 	command, flags := uint32(c.Args[0]), uint32(c.Args[1])
-	if flags != 0 {
+	if flags != 0 && (command != membarrierRseq || flags != membarrierOnCPU) {
 		return fail(unix.EINVAL)
 	}
 	registered := &c.T.Proc.Leader().Membarrier
@@ -471,7 +477,7 @@ func sysMembarrier(c *task.Call) task.Result {
 		return membarrierSupported
 	case membarrierGlobal, membarrierGlobalExpedited:
 		return 0
-	case membarrierRegisterGlobal, membarrierRegisterPrivate, membarrierRegisterSyncCore:
+	case membarrierRegisterGlobal, membarrierRegisterPrivate, membarrierRegisterSyncCore, membarrierRegisterRseq:
 		*registered |= command
 		return 0
 	case membarrierPrivate:
@@ -481,6 +487,12 @@ func sysMembarrier(c *task.Call) task.Result {
 		return 0
 	case membarrierSyncCore:
 		if *registered&membarrierRegisteredSyncCore == 0 {
+			return fail(unix.EPERM)
+		}
+		return 0
+	case membarrierRseq:
+		// Where another thread was in a sequence, it goes on at its abort handler: the caller ran since.
+		if *registered&membarrierRegisteredRseq == 0 {
 			return fail(unix.EPERM)
 		}
 		return 0

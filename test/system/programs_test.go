@@ -24,15 +24,25 @@ func buildGo(t testing.TB, dir, name string) string {
 	return out
 }
 
-// hostile is test/programs/hostile, built static.
-func hostile(t testing.TB) string {
+// buildC builds a program of test/programs in C as a static executable.
+func buildC(t testing.TB, name string) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "hostile")
-	c := exec.Command("musl-gcc", "-O1", "-static", "-w", "-o", out, "../programs/hostile/hostile.c")
+	out := filepath.Join(t.TempDir(), name)
+	c := exec.Command("musl-gcc", "-O1", "-static", "-w", "-o", out, filepath.Join("../programs", name, name+".c"))
 	if text, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("building hostile: %v\n%s", err, text)
+		t.Fatalf("building %s: %v\n%s", name, err, text)
 	}
 	return out
+}
+
+// Restartable sequences do under Starling what they do on the host's Linux.
+func TestSequences(t *testing.T) {
+	path := buildC(t, "sequences")
+	want := run(t, "", path)
+	got := guest(t, "", "--add", path+":/bin/sequences", "--", "/bin/sequences")
+	if got != want {
+		t.Errorf("Starling %+v\nLinux    %+v", got, want)
+	}
 }
 
 // Static Go programs print what they print on Linux.
@@ -81,7 +91,7 @@ func TestManyRuns(t *testing.T) {
 
 // A hostile program ends alone: a program beside it goes on and sees nothing.
 func TestHostile(t *testing.T) {
-	path := hostile(t)
+	path := buildC(t, "hostile")
 	for _, c := range []struct{ attack, want string }{
 		{"op0f", "op0f:"},
 		{"int", "int:"},

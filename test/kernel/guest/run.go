@@ -10,6 +10,7 @@ var runCases = []testCase{
 	{"computing programs share the processor", func(g *guest) error { return sharing(g, 300*milliseconds) }},
 	{"they share it, too, when a server is woken often", func(g *guest) error { return sharing(g, milliseconds) }},
 	{"user time is accounted", userTime},
+	{"a preempted program reports if its handler wants to know", preempted},
 	{"a program that calls without end does not starve another", callerAndComputer},
 	{"a program that yields runs after the others", yielding},
 }
@@ -68,6 +69,92 @@ func userTime(g *guest) error {
 		return errorf("%d ns used of %d", used, passed)
 	}
 	return nil
+}
+
+func preempted(g *guest) error {
+	compute := func(report uint64) (*program, error) {
+		p, err := g.newProgram(countForever)
+		if err != nil {
+			return nil, err
+		}
+		p.frame.Regs.DI = dataAt
+		p.frame.Options.ReportPreemption = report
+		return p, p.start()
+	}
+	watched, err := compute(1)
+	if err != nil {
+		return err
+	}
+	// Alone it is interrupted, but nobody runs in front of it.
+	if err := g.pause(50 * milliseconds); err != nil {
+		return err
+	}
+	other, err := compute(0)
+	if err != nil {
+		return err
+	}
+	for range 3 {
+		before := other.word(0)
+		if _, err := watched.expect(ipc.EventReport); err != nil {
+			return err
+		}
+		if other.word(0) == before {
+			return errorf("it reports though nobody ran in front of it")
+		}
+		if ip := watched.frame.Regs.IP; ip < codeAt || ip > codeAt+5 || watched.frame.Regs.OrigAX != ^uint64(0) {
+			return errorf("registers %+v", watched.frame.Regs)
+		}
+		if err := watched.reply(ipc.ActionResume, 0); err != nil {
+			return err
+		}
+	}
+	watched.frame.Options.ReportPreemption = 0
+	return voluntary(g)
+}
+
+// What a program does of its own will is no preemption, an exception is one.
+func voluntary(g *guest) error {
+	caller, err := g.run(callThenBreak)
+	if err != nil {
+		return err
+	}
+	// It may be interrupted just there, but not time and again.
+	var ev ipc.Event
+	for range 5 {
+		if _, err := caller.expect(ipc.EventSyscall); err != nil {
+			return err
+		}
+		caller.frame.Options.ReportPreemption = 1
+		if err := g.pause(50 * milliseconds); err != nil {
+			return err
+		}
+		if err := caller.reply(ipc.ActionResume, ipc.MaskResult); err != nil {
+			return err
+		}
+		if err := g.t.Wait(g.trap, &ev); err != nil {
+			return err
+		}
+		caller.token = ev.Token
+		if ev.Kind == ipc.EventException {
+			break
+		}
+		caller.frame.Options.ReportPreemption = 0
+		caller.frame.Regs.IP = codeAt
+		if err := caller.reply(ipc.ActionResume, ipc.MaskControl); err != nil {
+			return err
+		}
+	}
+	if ev.Kind != ipc.EventException {
+		return errorf("after a system call: %s", show(&ev))
+	}
+	if err := g.pause(50 * milliseconds); err != nil {
+		return err
+	}
+	if err := caller.reply(ipc.ActionResume, 0); err != nil {
+		return err
+	}
+	_, err = caller.expect(ipc.EventReport)
+	return err
 }
 
 func callerAndComputer(g *guest) error {
