@@ -110,7 +110,6 @@ var selftestDeviations = []deviation{
 	{test: "x86/ioperm: *", why: "ioperm(2) is ENOSYS, as Linux without CONFIG_X86_IOPL_IOPERM"},
 	{test: "x86/sigaltstack: *", why: "the processor's protection keys are off: the frame of a signal is small enough for every stack that is allowed"},
 	{test: "breakpoints/breakpoint_test: *", why: "QEMU looks up the page of an instruction before it looks for a breakpoint: in a page that is not there yet it misses the first; Linux maps the neighbours of a page with it"},
-	{test: "rseq/basic_test: *", why: "rseq(2) is ENOSYS, as Linux without CONFIG_RSEQ"},
 	{test: "mqueue/mq_open_tests: *", why: "there are no POSIX message queues (ENOSYS), as Linux without CONFIG_POSIX_MQUEUE"},
 	{test: "futex/functional/futex_wait: *", why: "shmget(2) is ENOSYS, as Linux without CONFIG_SYSVIPC; time-outs of a millisecond under an emulator"},
 	{test: "futex/functional/futex_waitv: *", why: "shmget(2) is ENOSYS, as Linux without CONFIG_SYSVIPC"},

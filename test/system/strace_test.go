@@ -66,8 +66,8 @@ END
 // traceScript runs every tracing and prints, for each, what it left.
 func traceScript(turns string) string {
 	var b strings.Builder
-	// No descriptors but the first three, and a C library that does without rseq(2), which Starling has not.
-	b.WriteString("exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- 10>&- 11>&- 12>&-\nexport GLIBC_TUNABLES=glibc.pthread.rseq=0\n")
+	// No descriptors but the first three.
+	b.WriteString("exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- 10>&- 11>&- 12>&-\n")
 	b.WriteString("sh='/usr/bin/busybox sh' turns=" + turns + "\n")
 	for _, c := range tracings {
 		fmt.Fprintf(&b, "rm -rf /tmp/tracing; mkdir /tmp/tracing && cd /tmp/tracing\n(%s\n) </dev/null 2>&1\n[ -e trace ] && { echo; echo '-- trace'; cat trace; }\ncd /; rm -r /tmp/tracing; echo '%s'\n", c.script, boundary)
