@@ -117,14 +117,7 @@ func (k *kernel) callCapCopy(t *thread, c *capability) ipc.Error {
 	if to.server == nil || original.kind == capNone {
 		return ipc.ErrCapability
 	}
-	copied := copyCapability(original)
-	h, err := k.insert(to.server, copied)
-	if err != 0 {
-		k.dropCapability(&copied)
-		return err
-	}
-	t.SetResults(0, uint64(h), 0)
-	return 0
+	return k.giveTo(t, to.server, copyCapability(original))
 }
 
 func (k *kernel) callCapDelete(t *thread, c *capability) ipc.Error {

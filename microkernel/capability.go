@@ -102,8 +102,11 @@ func (k *kernel) dropCapability(c *capability) {
 
 // give inserts a new capability into the caller's table and sets its handle as
 // result. On failure the reference is given back.
-func (k *kernel) give(t *thread, c capability) ipc.Error {
-	h, err := k.insert(t.server, c)
+func (k *kernel) give(t *thread, c capability) ipc.Error { return k.giveTo(t, t.server, c) }
+
+// giveTo is give for the table of any server.
+func (k *kernel) giveTo(t *thread, to *server, c capability) ipc.Error {
+	h, err := k.insert(to, c)
 	if err != 0 {
 		k.dropCapability(&c)
 		return err

@@ -130,7 +130,6 @@ func (k *kernel) callMap(t *thread, c *capability) ipc.Error {
 }
 
 func (k *kernel) callMapRange(t *thread, c *capability) ipc.Error {
-	sp := c.space()
 	from, err := k.find(t, t.Argument(2), capMemory, 0)
 	if err != 0 {
 		return err
@@ -142,28 +141,27 @@ func (k *kernel) callMapRange(t *thread, c *capability) ipc.Error {
 		return ipc.ErrInvalid
 	}
 	m.mapped = true
-	return changed(sp.table.MapRange(va, m.base+offset, pages, rights(access, m), &k.pool))
+	return changed(c.space().table.MapRange(va, m.base+offset, pages, rights(access, m), &k.pool))
 }
 
 func (k *kernel) callUnmap(t *thread, c *capability) ipc.Error {
-	sp := c.space()
 	va, pages := t.Argument(1), t.Argument(2)
 	if !userRange(va, pages) {
 		return ipc.ErrInvalid
 	}
-	return changed(sp.table.Unmap(va, pages, &k.pool))
+	return changed(c.space().table.Unmap(va, pages, &k.pool))
 }
 
 func (k *kernel) callProtect(t *thread, c *capability) ipc.Error {
-	sp := c.space()
+	table := c.space().table
 	va, pages, drop := t.Argument(1), t.Argument(2), t.Argument(3)
 	if !userRange(va, pages) || drop == 0 || drop&^accessAll != 0 {
 		return ipc.ErrInvalid
 	}
 	if drop&uint64(ipc.Read) != 0 {
-		return changed(sp.table.Unmap(va, pages, &k.pool))
+		return changed(table.Unmap(va, pages, &k.pool))
 	}
-	return changed(sp.table.Restrict(va, pages, drop&uint64(ipc.Write) != 0, drop&uint64(ipc.Execute) != 0, &k.pool))
+	return changed(table.Restrict(va, pages, drop&uint64(ipc.Write) != 0, drop&uint64(ipc.Execute) != 0, &k.pool))
 }
 
 func (k *kernel) callMemorySplit(t *thread, c *capability) ipc.Error {

@@ -179,9 +179,9 @@ func (p PageTable) MapRange(va, physical, pages uint64, r Rights, from Pages) Re
 	return Done
 }
 
-// each calls visit with every present entry of a range of small pages, and
-// removes what it answers with 0. Large pages are removed or changed whole.
-func (p PageTable) each(va, pages uint64, to Pages, change func(entry, drop uint64) uint64, drop uint64) Result {
+// each keeps some bits of every present entry of a range of small pages and sets others; what is 0 then
+// is removed. Large pages are removed or changed whole.
+func (p PageTable) each(va, pages uint64, to Pages, keep, set uint64) Result {
 	touched := 0
 	end := va + pages*PageSize
 	for va < end {
@@ -199,7 +199,7 @@ func (p PageTable) each(va, pages uint64, to Pages, change func(entry, drop uint
 			if !whole {
 				return IsLarge
 			}
-			*e = change(*e, drop)
+			*e = *e&keep | set
 			touched++
 		default:
 			leaf := tableAt(*e)
@@ -209,7 +209,7 @@ func (p PageTable) each(va, pages uint64, to Pages, change func(entry, drop uint
 				if *pe&present == 0 {
 					continue
 				}
-				*pe = change(*pe, drop)
+				*pe = *pe&keep | set
 				left = left || *pe != 0
 				if touched++; touched <= flushAll && p.loaded() {
 					invlpg(a)
@@ -234,25 +234,21 @@ func (p PageTable) each(va, pages uint64, to Pages, change func(entry, drop uint
 // naming every page.
 const flushAll = 32
 
-func remove(uint64, uint64) uint64 { return 0 }
-
-func restrict(entry, drop uint64) uint64 { return entry&^(drop&writable) | drop&noExecute }
-
 // Unmap removes the mappings of a range.
 func (p PageTable) Unmap(va, pages uint64, to Pages) Result {
-	return p.each(va, pages, to, remove, 0)
+	return p.each(va, pages, to, 0, 0)
 }
 
 // Restrict takes rights away from the present pages of a range.
 func (p PageTable) Restrict(va, pages uint64, write, execute bool, to Pages) Result {
-	drop := uint64(0)
+	keep, set := ^uint64(0), uint64(0)
 	if write {
-		drop |= writable
+		keep = ^uint64(writable)
 	}
 	if execute {
-		drop |= noExecute
+		set = noExecute
 	}
-	return p.each(va, pages, to, restrict, drop)
+	return p.each(va, pages, to, keep, set)
 }
 
 // Destroy frees all tables of a space. The space must not be used again.
