@@ -45,6 +45,9 @@ type Config struct {
 
 	// Boot says what to run and how.
 	Boot bootconfig.Config
+
+	// Observe, which may be nil, is told of changes of threads' states (task.Config).
+	Observe func(from, to task.RunState)
 }
 
 // Personality is Linux: a state machine that takes one event at a time.
@@ -67,7 +70,7 @@ func New(cfg Config, t ipc.Transport, pager *client.Client) (*Personality, error
 		Transport: t, Endpoint: cfg.Endpoint, PagerWire: cfg.PagerWire, Pager: pager,
 		Frames: cfg.Frames, FrameBase: cfg.FrameBase, FrameSlots: cfg.FrameSlots,
 		CPU: cfg.CPU, Seed: [2]uint64{cfg.Boot.Seed, cfg.Boot.Seed ^ seedTwist},
-		WallTime: cfg.Boot.WallTime, Randomize: true,
+		WallTime: cfg.Boot.WallTime, Randomize: true, Observe: cfg.Observe,
 	})
 	p.k.OnExit = p.programEnded
 	store := content.Pager{Client: pager}

@@ -383,7 +383,7 @@ func (k *Core) attend(t *Thread) {
 		if t.Proc.Dumper == 0 {
 			t.become(Exiting)
 		}
-	case Running, Starting:
+	case Running:
 		if t.attention&AttendNow != 0 && !t.showsExit() || t.attention&AttendExit != 0 && t.timedOut {
 			t.become(Exiting)
 		}

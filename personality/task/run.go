@@ -28,25 +28,39 @@ const (
 	runStates
 )
 
-var runNames = [runStates]string{"starting", "running", "calling", "waiting", "leaving", "stopped", "exiting", "dead", "dumping"}
+// states has, for each state, its name and what it is.
+var states = [runStates]struct{ name, what string }{
+	Starting: {"starting", "made, never run"},
+	Running:  {"running", "in user mode or ready for it; the kernel has no event of it unanswered"},
+	Calling:  {"calling", "a system call's handler is running: only while an event is handled"},
+	Waiting:  {"waiting", "its system call is blocked: its frame and its `Call` are the call"},
+	Leaving:  {"leaving", "on the way back to user mode: stops, signals and the restart of a call are looked at"},
+	Stopped:  {"stopped", "held: its `Stop` says what for, and what it goes on with"},
+	Exiting:  {"exiting", "giving up what it has"},
+	Dead:     {"dead", "nothing is left but what wait(2) tells"},
+	Dumping:  {"dumping", "at its end: it waits until the core file of its process is written"},
+}
 
 func (r RunState) String() string {
 	if r < runStates {
-		return runNames[r]
+		return states[r].name
 	}
 	return "unknown"
 }
 
-// transitions is every way from one state to another. Each row lists where a thread may go
-// from there and what makes it go.
-var transitions = [runStates][]struct {
+// Transition is a way from one state to another, and what makes a thread go it.
+type Transition struct {
 	To  RunState
 	Why string
-}{
-	Starting: {{Running, "started by clone, fork or exec"}, {Leaving, "something is pending before its first instruction"}, {Exiting, "its process ends before it ran"}, {Waiting, "process 1, which only waits"}},
+}
+
+// transitions is every way from one state to another. Each row lists where a thread may go
+// from there and what makes it go.
+var transitions = [runStates][]Transition{
+	Starting: {{Running, "started by clone, fork or exec"}, {Leaving, "something is pending before its first instruction"}, {Waiting, "process 1, which only waits"}},
 	Running:  {{Calling, "system call"}, {Leaving, "fault, exception or report"}, {Exiting, "its process ends"}},
 	Calling:  {{Running, "the call is done and nothing else to look at"}, {Waiting, "the call blocks"}, {Leaving, "the call is done"}, {Exiting, "exit(2), execve(2) of another thread"}, {Stopped, "held by a tracer at the entry of the call or an event in it"}},
-	Waiting:  {{Calling, "what it waited for may have happened"}, {Leaving, "a signal ends the call"}, {Exiting, "its process ends"}},
+	Waiting:  {{Calling, "what it waited for may have happened"}, {Leaving, "a signal ends the call"}, {Exiting, "execve(2) of another thread"}},
 	Leaving:  {{Running, "nothing is pending"}, {Stopped, "group stop, or held by a tracer"}, {Exiting, "fatal signal"}},
 	Stopped:  {{Leaving, "continued"}, {Calling, "the tracer lets the call begin or go on"}, {Exiting, "killed"}},
 	Exiting:  {{Dead, "everything is given up"}, {Stopped, "held by a tracer at its exit"}, {Dumping, "a core file is to be written, and others are not here yet"}},
@@ -64,10 +78,13 @@ var allowed = func() (a [runStates]uint16) {
 	return a
 }()
 
-// become is the one place where a thread's state changes.
+// become is where a thread's state changes. Handle writes two transitions out: into a call and back.
 func (t *Thread) become(to RunState) {
 	if allowed[t.Run]>>to&1 == 0 {
 		panic("task: transition from " + t.Run.String() + " to " + to.String())
+	}
+	if k := t.call.K; k != nil && k.Observe != nil {
+		k.Observe(t.Run, to)
 	}
 	t.Run = to
 }
@@ -89,6 +106,7 @@ const (
 	StopEvent
 	// StopTrap: held by a tracer in a group stop, or because it asked for it.
 	StopTrap
+	stopReasons
 )
 
 // Stop is a stop of one thread.

@@ -19,6 +19,7 @@ import (
 	"starling/pager/client"
 	"starling/pager/table"
 	"starling/personality/state"
+	"starling/personality/task"
 )
 
 // T is who is told what goes wrong: *testing.T, or a program that is no test. Fatal does not return.
@@ -53,6 +54,8 @@ type Options struct {
 	// Env and Cwd of the program. Defaults PATH=/bin and "/".
 	Env []string
 	Cwd string
+	// Observe, which may be nil, is told of changes of threads' states.
+	Observe func(from, to task.RunState)
 }
 
 // Server is a personality as the harness sees it.

@@ -112,6 +112,34 @@ var processScenarios = []Scenario{
 			p.Print(1, p.String(at)+" sees "+text+"\n")
 		}},
 
+	{Name: "exec by a thread ends those that wait, compute or are stopped, and takes the process's number", Output: "the number is kept, 1 thread\n",
+		Programs: map[string]kernel.Program{"/bin/after": func(p *kernel.Prog) {
+			kept := "another number"
+			if p.Args()[1] == fmt.Sprint(getpid(p)) && getpid(p) == p.Syscall(unix.SYS_GETTID) {
+				kept = "the number is kept"
+			}
+			text := contents(p, "/proc/self/status")
+			_, text, _ = strings.Cut(text, "Threads:\t")
+			text, _, _ = strings.Cut(text, "\n")
+			p.Print(1, kept+", "+text+" thread\n")
+		}},
+		Main: func(p *kernel.Prog) {
+			pid, pipe := getpid(p), p.Alloc(8)
+			ok(p, "pipe", p.Syscall(unix.SYS_PIPE, pipe))
+			read := func(p *kernel.Prog) { p.Syscall(unix.SYS_READ, uint64(p.Load32(pipe)), pipe, 1) }
+			thread(p, read)
+			thread(p, func(p *kernel.Prog) {
+				for {
+					p.Compute(1e6)
+				}
+			})
+			thread(p, func(p *kernel.Prog) {
+				sleep(p, 5e6)
+				path(p, unix.SYS_EXECVE, "/bin/after", p.Vector("after", fmt.Sprint(pid)), p.Vector())
+			})
+			read(p)
+		}},
+
 	{Name: "exec", Output: "/bin/other,x\npid same\ndescriptor closed\nhandler gone\n", Ending: Exited(5),
 		Programs: map[string]kernel.Program{"/bin/other": func(p *kernel.Prog) {
 			args := p.Args()

@@ -1,5 +1,6 @@
 // Command document writes the table of system calls into docs/syscalls.md, those of ptrace(2)
-// into docs/ptrace.md, and the short list of the README, between its marks.
+// into docs/ptrace.md, the states of threads into docs/run-states.md, and the short list of the README,
+// between its marks.
 package main
 
 import (
@@ -11,26 +12,31 @@ import (
 	"strings"
 
 	"starling/personality/syscalls"
+	"starling/personality/task"
 )
 
-//go:generate go run . -table ../../../../docs/syscalls.md -ptrace ../../../../docs/ptrace.md -readme ../../../../README.md
+//go:generate go run . -table ../../../../docs/syscalls.md -ptrace ../../../../docs/ptrace.md -states ../../../../docs/run-states.md -readme ../../../../README.md
 
 func main() {
 	table := flag.String("table", "", "`file` of the whole table")
 	ptrace := flag.String("ptrace", "", "`file` of the tables of ptrace(2)")
+	states := flag.String("states", "", "`file` of the states of threads")
 	readme := flag.String("readme", "", "`file` with the marks")
 	flag.Parse()
-	if err := write(*table, *ptrace, *readme); err != nil {
+	if err := write(*table, *ptrace, *states, *readme); err != nil {
 		fmt.Fprintln(os.Stderr, "document:", err)
 		os.Exit(1)
 	}
 }
 
-func write(table, ptrace, readme string) error {
+func write(table, ptrace, states, readme string) error {
 	if err := os.WriteFile(table, wholeTable(), 0o644); err != nil {
 		return err
 	}
 	if err := os.WriteFile(ptrace, traceTables(), 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(states, runStates(), 0o644); err != nil {
 		return err
 	}
 	old, err := os.ReadFile(readme)
@@ -60,6 +66,18 @@ func traceTables() []byte {
 	b.WriteString(syscalls.TraceMarkdown())
 	b.WriteString(debugging)
 	return b.Bytes()
+}
+
+func runStates() []byte {
+	return []byte(`# Run states
+
+Generated from the tables in ` + "`personality/task/run.go` by `go generate ./personality/syscalls/...`" + `.
+A thread of a program is in one state, and this is every way from one to another: another is a panic that
+names it. Handling an event steps threads until each rests: running, waiting, stopped or dead. What the step is that
+takes a thread out of a state is decided by what the state keeps, never by what is on a stack, so every state
+can be exported and imported. ` + "`TestEveryTransition`" + ` sees each of them taken.
+
+` + task.Markdown())
 }
 
 // debugging is what is not in a table.

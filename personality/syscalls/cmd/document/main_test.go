@@ -23,6 +23,13 @@ func TestFresh(t *testing.T) {
 	if !bytes.Equal(trace, traceTables()) {
 		t.Error("docs/ptrace.md is not what the tables say: run make generate")
 	}
+	states, err := os.ReadFile(root + "docs/run-states.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(states, runStates()) {
+		t.Error("docs/run-states.md is not what the tables say: run make generate")
+	}
 	readme, err := os.ReadFile(root + "README.md")
 	if err != nil {
 		t.Fatal(err)
