@@ -56,7 +56,8 @@ func expect(t *testing.T, w *world, want ...string) {
 	}
 }
 
-// Timers expire in the order of deadline, kind and id, whatever was done to the queue before.
+// Timers expire in the order of their latest moments, kind and id, whatever was done to the queue before,
+// and none before its deadline.
 func TestQueueOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var q Queue
@@ -64,16 +65,16 @@ func TestQueueOrder(t *testing.T) {
 		for i := range timers {
 			timers[i] = Timer{Kind: Kind(i % 3), ID: uint64(i / 3)}
 		}
-		armed := map[int]int64{}
+		armed, early := map[int]int64{}, map[int]int64{}
 		for range rapid.IntRange(0, 60).Draw(t, "operations") {
 			i := rapid.IntRange(0, len(timers)-1).Draw(t, "timer")
 			if rapid.Bool().Draw(t, "stop") {
 				q.Stop(&timers[i])
 				delete(armed, i)
 			} else {
-				d := rapid.Int64Range(1, 9).Draw(t, "deadline")
-				q.Set(&timers[i], d)
-				armed[i] = d
+				d, slack := rapid.Int64Range(1, 9).Draw(t, "deadline"), rapid.Int64Range(0, 3).Draw(t, "slack")
+				q.SetWithin(&timers[i], d, slack)
+				armed[i], early[i] = d+slack, d
 			}
 		}
 		var want []int
@@ -94,7 +95,10 @@ func TestQueueOrder(t *testing.T) {
 			if e := q.Earliest(); e != armed[i] {
 				t.Fatalf("earliest %d, want %d", e, armed[i])
 			}
-			if got := q.Expired(100); got != &timers[i] || got.Armed() {
+			if got := q.Expired(early[i] - 1); got != nil {
+				t.Fatalf("%+v expired before its deadline", got)
+			}
+			if got := q.Expired(early[i]); got != &timers[i] || got.Armed() {
 				t.Fatalf("expired %+v, want %+v", got, timers[i])
 			}
 		}

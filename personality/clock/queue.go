@@ -25,6 +25,7 @@ type Timer struct {
 	// that clock is set.
 	Wall     bool
 	deadline int64 // ns since boot
+	latest   int64 // the same, or later: until then it may wait for another one's expiry
 	place    int   // index in the heap + 1, 0 when disarmed
 }
 
@@ -34,16 +35,17 @@ func (t *Timer) Armed() bool { return t.place != 0 }
 // Deadline is when the timer expires, in ns since boot. Meaningful while armed.
 func (t *Timer) Deadline() int64 { return t.deadline }
 
-// Queue is a binary heap of armed timers. Equal deadlines expire in the order of kind
-// and id, so that the order does not depend on the history of the heap and
-// survives a swap.
+// Queue is a binary heap of armed timers, in the order of their latest moments (prctl(2),
+// PR_SET_TIMERSLACK): the machine is woken for those, and whose deadline has passed then expires with
+// them. Equal ones expire in the order of kind and id, so that the order does not depend on the history
+// of the heap and survives a swap.
 type Queue struct {
 	heap []*Timer
 }
 
 func less(a, b *Timer) bool {
-	if a.deadline != b.deadline {
-		return a.deadline < b.deadline
+	if a.latest != b.latest {
+		return a.latest < b.latest
 	}
 	if a.Kind != b.Kind {
 		return a.Kind < b.Kind
@@ -52,8 +54,11 @@ func less(a, b *Timer) bool {
 }
 
 // Set arms t for deadline (ns since boot), whatever it was before.
-func (q *Queue) Set(t *Timer, deadline int64) {
-	t.deadline = deadline
+func (q *Queue) Set(t *Timer, deadline int64) { q.SetWithin(t, deadline, 0) }
+
+// SetWithin is Set for a timer that may expire up to slack ns late.
+func (q *Queue) SetWithin(t *Timer, deadline, slack int64) {
+	t.deadline, t.latest = deadline, SatAdd(max(deadline, 0), slack)
 	if t.place == 0 {
 		q.heap = append(q.heap, t)
 		t.place = len(q.heap)
@@ -81,15 +86,15 @@ func (q *Queue) Stop(t *Timer) {
 	}
 }
 
-// Earliest is the first deadline, 0 when there is none.
+// Earliest is the first moment at which a timer cannot wait any longer, 0 when there is none.
 func (q *Queue) Earliest() int64 {
 	if len(q.heap) == 0 {
 		return 0
 	}
-	return q.heap[0].deadline
+	return q.heap[0].latest
 }
 
-// Expired takes the first timer whose deadline is not after now, or returns nil.
+// Expired takes the first timer if its deadline is not after now, or returns nil.
 func (q *Queue) Expired(now int64) *Timer {
 	if len(q.heap) == 0 || q.heap[0].deadline > now {
 		return nil
@@ -104,7 +109,9 @@ func (q *Queue) Expired(now int64) *Timer {
 func (q *Queue) shiftWall(step int64) {
 	for _, t := range q.heap {
 		if t.Wall {
+			slack := t.latest - t.deadline
 			t.deadline = max(1, satSub(t.deadline, step))
+			t.latest = SatAdd(t.deadline, slack)
 		}
 	}
 	for i := len(q.heap)/2 - 1; i >= 0; i-- {

@@ -661,6 +661,8 @@ var PersonalitySchema = wire.Schema{
 			{Name: "rseq", ID: 63, Base: wire.Uint64},
 			{Name: "rseq_size", ID: 64, Base: wire.Uint32},
 			{Name: "rseq_signature", ID: 65, Base: wire.Uint32},
+			{Name: "deadline_slack", ID: 66, Base: wire.Int64},
+			{Name: "default_slack", ID: 67, Base: wire.Uint64},
 		}},
 		{Name: "state.TimerFD", Fields: []wire.Field{
 			{Name: "id", ID: 0, Base: wire.Uint64},

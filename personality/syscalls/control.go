@@ -121,9 +121,11 @@ func prctl(c *task.Call) task.Result {
 	case unix.PR_CAP_AMBIENT:
 		return ambient(c)
 	case unix.PR_GET_TIMERSLACK:
-		return task.Result(t.TimerSlack + defaultSlack*b2u(t.TimerSlack == 0))
+		return task.Result(t.TimerSlack)
 	case unix.PR_SET_TIMERSLACK:
-		t.TimerSlack = a[1]
+		if t.TimerSlack = a[1]; a[1] == 0 {
+			t.TimerSlack = t.DefaultSlack
+		}
 		return 0
 	case unix.PR_SET_NO_NEW_PRIVS:
 		if a[1] != 1 || !none {
@@ -182,9 +184,6 @@ func setDispatch(c *task.Call) task.Result {
 	c.T.SetDispatch(&state.DispatchT{Start: start, Length: length, Selector: selector})
 	return 0
 }
-
-// defaultSlack is the timer slack of a thread that never set one, in ns.
-const defaultSlack = 50000
 
 func b2u(b bool) uint64 {
 	if b {

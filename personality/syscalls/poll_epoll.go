@@ -143,7 +143,7 @@ func epollWait(c *task.Call, timeout int64) task.Result {
 	case timeout == 0 || c.TimedOut:
 		return 0
 	}
-	return c.Block(task.Interrupt, deadline, task.On{ID: e.WaitID(), Events: wait.In})
+	return c.BlockWithin(task.Interrupt, deadline, pollSlack(c, deadline), task.On{ID: e.WaitID(), Events: wait.In})
 }
 
 func putEvent(x *vfs.Context, va uint64, events uint32, data uint64) unix.Errno {

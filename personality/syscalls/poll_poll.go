@@ -53,6 +53,22 @@ func sysPpoll(c *task.Call) task.Result {
 	return putTimeLeft(c, r, c.Args[2])
 }
 
+// pollSlack is how late a call that polls may be woken: as much as its thread may be, and a thousandth
+// of the time that it waits, or five if the thread is nice, but not more than 100 ms of those
+// (select_estimate_accuracy of Linux's fs/select.c).
+func pollSlack(c *task.Call, deadline int64) int64 {
+	const most = 100_000_000
+	t := c.T
+	if t.RealTime() {
+		return 0
+	}
+	part := int64(1000)
+	if t.Nice > 0 {
+		part /= 5
+	}
+	return max(t.Slack(), min((deadline-c.K.Now())/part, most))
+}
+
 // optionalTimeout reads a struct timespec; none is -1.
 func optionalTimeout(c *task.Call, va uint64) (int64, unix.Errno) {
 	if va == 0 {
@@ -107,7 +123,7 @@ func poll(c *task.Call, timeout int64, restart task.Restart) task.Result {
 			b := buf[i*pollSize:]
 			on = pollOn(x, on, int32(le.Uint32(b)), wait.Events(le.Uint16(b[4:])))
 		}
-		return c.Block(restart, deadline, on...)
+		return c.BlockWithin(restart, deadline, pollSlack(c, deadline), on...)
 	}
 	for i := uint64(0); i < n; i++ {
 		if _, e := usermem.CopyOut(x.Mem, c.Args[0]+i*pollSize+6, buf[i*pollSize+6:i*pollSize+8]); e != 0 {
@@ -272,7 +288,7 @@ func selectSets(c *task.Call, timeout int64) task.Result {
 		}
 	}
 	if count == 0 && timeout != 0 && !c.TimedOut {
-		return c.Block(task.RestartNoHand, deadline, on...)
+		return c.BlockWithin(task.RestartNoHand, deadline, pollSlack(c, deadline), on...)
 	}
 	for s := range out {
 		if c.Args[1+s] == 0 {

@@ -145,7 +145,7 @@ func rtSigtimedwait(c *task.Call) task.Result {
 	if c.TimedOut || c.State.Deadline < 0 {
 		return fail(unix.EAGAIN)
 	}
-	return c.Block(task.Interrupt, c.State.Deadline, task.On{ID: c.T.SignalWaitID(), Events: 1})
+	return c.BlockWithin(task.Interrupt, c.State.Deadline, c.T.FutexSlack(), task.On{ID: c.T.SignalWaitID(), Events: 1})
 }
 
 func rtSigsuspend(c *task.Call) task.Result {

@@ -31,7 +31,7 @@ func sleepUntil(c *task.Call) task.Result {
 	if c.K.Now() >= c.State.Deadline {
 		return 0
 	}
-	return c.Block(task.RestartBlock, c.State.Deadline)
+	return c.BlockWithin(task.RestartBlock, c.State.Deadline, c.T.Slack())
 }
 
 func clockNanosleep(c *task.Call) task.Result {
@@ -90,9 +90,9 @@ func clockNanosleep(c *task.Call) task.Result {
 		return 0
 	}
 	if wall {
-		return c.Block(task.RestartNoHand, deadline, task.On{ID: clock.SetWait, Events: wait.In})
+		return c.BlockWithin(task.RestartNoHand, deadline, c.T.Slack(), task.On{ID: clock.SetWait, Events: wait.In})
 	}
-	return c.Block(task.RestartNoHand, deadline)
+	return c.BlockWithin(task.RestartNoHand, deadline, c.T.Slack())
 }
 
 // sleepCPU sleeps until a CPU clock reaches State.Scratch0. The clock cannot run faster than

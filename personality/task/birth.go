@@ -45,6 +45,7 @@ func (k *Core) newThread(p *Process, tid int32) *Thread {
 	t.RestartNumber = -1
 	t.Start = k.Now()
 	t.Affinity = 1
+	t.TimerSlack, t.DefaultSlack = defaultSlack, defaultSlack
 	t.AltFlags = ssDisable
 	k.wire(t)
 	k.slots[slot] = t
@@ -318,7 +319,8 @@ func (k *Core) inheritThread(u, t *Thread, q *CloneArgs) {
 	u.Mask = t.Mask
 	u.Nice, u.Policy, u.Priority, u.Affinity = t.Nice, t.Policy, t.Priority, t.Affinity
 	u.resetSchedule()
-	u.NoNewPrivs, u.TimerSlack = t.NoNewPrivs, t.TimerSlack
+	u.NoNewPrivs = t.NoNewPrivs
+	u.TimerSlack, u.DefaultSlack = t.TimerSlack, t.TimerSlack
 	u.inheritRseq(t, q)
 	if q.Flags&(unix.CLONE_VM|unix.CLONE_VFORK) != unix.CLONE_VM {
 		u.AltBase, u.AltSize, u.AltFlags = t.AltBase, t.AltSize, t.AltFlags

@@ -3,6 +3,7 @@ package task
 import (
 	"golang.org/x/sys/unix"
 
+	"starling/personality/clock"
 	"starling/personality/state"
 	"starling/personality/usermem"
 	"starling/personality/wait"
@@ -82,6 +83,32 @@ func (c *Call) Block(r Restart, deadline int64, on ...On) Result {
 	}
 	return Blocked
 }
+
+// BlockWithin is Block with a deadline that may be met up to slack ns late, together with others.
+func (c *Call) BlockWithin(r Restart, deadline, slack int64, on ...On) Result {
+	c.T.DeadlineSlack = slack
+	return c.Block(r, deadline, on...)
+}
+
+// Slack is how late the thread may be woken when it sleeps (prctl(2), PR_SET_TIMERSLACK), in ns.
+// Threads of a real-time policy are not.
+func (t *Thread) Slack() int64 {
+	if t.RealTime() {
+		return 0
+	}
+	return t.FutexSlack()
+}
+
+// FutexSlack is the same for waits for futexes, which do not look at the policy.
+func (t *Thread) FutexSlack() int64 { return int64(min(t.TimerSlack, clock.MaxTime)) }
+
+// RealTime reports whether the thread's policy is SCHED_FIFO or SCHED_RR.
+func (t *Thread) RealTime() bool {
+	return t.Policy == unix.SCHED_FIFO || t.Policy == unix.SCHED_RR
+}
+
+// defaultSlack is the timer slack of a thread that never set one, in ns.
+const defaultSlack = 50_000
 
 // BlockOn is one more wait of a call that returns what Block returned: for calls that wait for
 // a number of things known only at run time.

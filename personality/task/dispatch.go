@@ -188,7 +188,7 @@ func (k *Core) called(t *Thread, r Result) {
 			k.lastRun = nil // what follows is not its time
 		}
 		if t.Deadline != 0 {
-			k.Clock.Set(&t.timer, t.Deadline)
+			k.Clock.SetWithin(&t.timer, t.Deadline, t.DeadlineSlack)
 		}
 		if k.interruptible(t) {
 			k.interrupt(t)
@@ -260,7 +260,7 @@ func (k *Core) unblock(t *Thread) {
 		k.Clock.Stop(&t.timer)
 	}
 	if t.Deadline != 0 {
-		t.Deadline = 0
+		t.Deadline, t.DeadlineSlack = 0, 0
 	}
 	if t.futex.queued() || t.futexList != nil {
 		k.futexForget(t)

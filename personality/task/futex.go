@@ -126,7 +126,7 @@ func FutexWait(c *Call, va uint64, value, bits uint32, private bool, deadline in
 	k.futexEnqueue(t, key, bits)
 	if deadline != 0 {
 		c.State.Deadline = deadline
-		return c.Block(RestartBlock, deadline)
+		return c.BlockWithin(RestartBlock, deadline, t.FutexSlack())
 	}
 	return c.Block(RestartSys, 0)
 }

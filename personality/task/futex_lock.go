@@ -226,7 +226,7 @@ func FutexWaitLock(c *Call, va uint64, value uint32, lock uint64, private bool, 
 	k.futexEnqueue(t, key, ^uint32(0))
 	t.futex.kind, t.futex.target = futexProxy, target
 	c.State.Deadline = deadline
-	return c.Block(RestartNoIntr, deadline)
+	return c.BlockWithin(RestartNoIntr, deadline, t.FutexSlack())
 }
 
 // FutexRequeueLock is FUTEX_CMP_REQUEUE_PI after its comparison: the first waiter at from gets

@@ -51,5 +51,5 @@ func FutexWaitMany(c *Call, list []FutexAddress, deadline int64) Result {
 		k.futexJoin(&t.futexList[i], keys[i])
 	}
 	c.State.Deadline = deadline
-	return c.Block(RestartSys, deadline)
+	return c.BlockWithin(RestartSys, deadline, t.FutexSlack())
 }

@@ -221,7 +221,7 @@ func (im *importer) waits(list []*state.ThreadT) {
 			im.futexPlace(t, p, len(x.Futexes))
 		}
 		if t.Deadline != 0 && (t.Run == Waiting || t.Run == Running) {
-			im.k.Clock.Set(&t.timer, t.Deadline)
+			im.k.Clock.SetWithin(&t.timer, t.Deadline, t.DeadlineSlack)
 		}
 	}
 	slices.SortFunc(all, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })

@@ -33,7 +33,55 @@ func timer(p *kernel.Prog, id uint64, notify uint32, sig unix.Signal, value uint
 	return uint64(p.Load32(at)), result
 }
 
+// took is how long f takes, in ns.
+func took(p *kernel.Prog, f func()) int64 {
+	begin := clock(p, unix.CLOCK_MONOTONIC)
+	f()
+	return clock(p, unix.CLOCK_MONOTONIC) - begin
+}
+
 var timeScenarios = []Scenario{
+	{Name: "timer slack lets a sleep wait for another one's end", Output: "50000 20000000 20000000\n", ByTheClock: true,
+		Main: func(p *kernel.Prog) {
+			const ms = 1e6
+			get := func(p *kernel.Prog) int64 { return p.Syscall(unix.SYS_PRCTL, unix.PR_GET_TIMERSLACK) }
+			set := func(p *kernel.Prog, ns uint64) {
+				want(p, "PR_SET_TIMERSLACK", p.Syscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, ns), 0)
+			}
+			between := func(what string, low, high int64, f func()) {
+				d := took(p, f)
+				check(p, fmt.Sprintf("%s takes %d ns", what, d), d >= low && d < high)
+			}
+			first := get(p)
+			between("alone", 1.05*ms, 9*ms, func() { sleep(p, 1*ms) })
+			set(p, 20*ms)
+			between("alone with much slack", 21*ms, 29*ms, func() { sleep(p, 1*ms) })
+			word := p.Alloc(8)
+			between("a futex", 21*ms, 29*ms, func() { p.Syscall(unix.SYS_FUTEX, word, futexWait, 0, span(p, 1*ms)) })
+			between("a signal", 21*ms, 29*ms, func() { p.Syscall(unix.SYS_RT_SIGTIMEDWAIT, word, 0, span(p, 1*ms), 8) })
+			between("poll", 21*ms, 29*ms, func() { p.Syscall(unix.SYS_POLL, 0, 0, 1) })
+			inherited := int64(0)
+			pid := p.Fork(func(p *kernel.Prog) {
+				set(p, 1)
+				set(p, 0)
+				inherited = get(p)
+				set(p, 1)
+				sleep(p, 5*ms)
+			})
+			between("beside another one", 4*ms, 15*ms, func() { sleep(p, 1*ms) })
+			wait(p, pid, 0)
+			p.Store32(word, 1)
+			want(p, "SCHED_FIFO", p.Syscall(unix.SYS_SCHED_SETSCHEDULER, 0, unix.SCHED_FIFO, word), 0)
+			between("in real time", 1*ms, 15*ms, func() { sleep(p, 1*ms) })
+			p.Store32(word, 0)
+			want(p, "SCHED_OTHER", p.Syscall(unix.SYS_SCHED_SETSCHEDULER, 0, unix.SCHED_NORMAL, word), 0)
+			say(p, "%d %d %d", first, get(p), inherited)
+			set(p, 1)
+			between("poll", 1001*ms, 1010*ms, func() { p.Syscall(unix.SYS_POLL, 0, 0, 1000) })
+			want(p, "nice", p.Syscall(unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, 5), 0)
+			between("a nice poll", 1005*ms, 1014*ms, func() { p.Syscall(unix.SYS_POLL, 0, 0, 1000) })
+		}},
+
 	{Name: "every clock", Output: "done\n",
 		Main: func(p *kernel.Prog) {
 			at := p.Alloc(16)
