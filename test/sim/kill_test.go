@@ -26,26 +26,26 @@ type deaths struct {
 	seen   []string
 }
 
-// Tracer and tracee are killed at every step of every scenario of tracing and of the scenarios
-// of processes: the others go on or can be ended, and nothing is left of anybody.
+// Tracer and tracee, parent and child, reader and writer are killed at every step of every scenario:
+// the others go on or can be ended, and nothing is left of anybody.
 func TestDeathAtEveryStep(t *testing.T) {
-	for _, list := range [][]Scenario{traceScenarios, traceEventScenarios, traceStateScenarios, seccompScenarios, dumpScenarios} {
-		for i := range list {
-			s := &list[i]
-			t.Run(s.Name, func(t *testing.T) {
-				if s.During != nil {
-					t.Skip("its keys are typed once")
-				}
-				d := deaths{t: t, s: s}
-				d.run()
-			})
+	each(t, func(t *testing.T, s *Scenario) {
+		d := deaths{t: t, s: s}
+		if s.During != nil {
+			d.apart()
+			return
 		}
-	}
+		d.boot(d.measure)
+		for victim := int64(0); victim < victims && !t.Failed(); victim++ {
+			d.boot(func(p *kernel.Prog) { d.schedule(p, victim) })
+		}
+	})
 }
 
-func (d *deaths) run() {
+// boot runs main in the scenario's place.
+func (d *deaths) boot(main kernel.Program) {
 	s := *d.s
-	s.Main = d.schedule
+	s.Main = main
 	m := s.Boot(d.t, Options{Config: kernel.Config{MemoryPages: 1 << 14}}) // core files that nobody removes
 	m.Run(append([]string{"/bin/init"}, s.Args...)...)
 	if e := m.Ending(); e != Exited(0) {
@@ -54,30 +54,63 @@ func (d *deaths) run() {
 	for _, line := range d.seen {
 		d.t.Error(line)
 	}
+	d.seen = nil
 }
 
-// schedule runs the scenario once to its end, then with deaths.
-func (d *deaths) schedule(p *kernel.Prog) {
-	p.Syscall(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1)
-	begin := d.now(p)
-	wait(p, p.Fork(d.s.Main), unix.WALL)
-	d.length = d.now(p) - begin
-	d.bury(p, "alone")
-	step := max(1, d.length/killSteps)
-	for victim := int64(0); victim < victims && len(d.seen) < 5; victim++ {
-		for at := int64(0); at < d.length && len(d.seen) < 5; at += step {
-			p.Scratch(func() { d.once(p, victim, at) })
+// apartSteps is killSteps of a scenario that has a machine for each death.
+const apartSteps = 30
+
+// apart gives each death a machine of its own: what is typed during the scenario comes at the same time each time.
+func (d *deaths) apart() {
+	d.boot(d.measure)
+	step := max(1, d.length/apartSteps)
+	for victim := int64(0); victim < victims && !d.t.Failed(); victim++ {
+		for at := int64(0); at < d.length && !d.t.Failed(); at += step {
+			d.boot(func(p *kernel.Prog) {
+				d.prepare(p)
+				d.once(p, victim, at)
+			})
 		}
 	}
 }
 
-func (d *deaths) now(p *kernel.Prog) (ns int64) {
-	p.Scratch(func() {
-		at := p.Alloc(16)
-		p.Syscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, at)
-		ns = int64(p.Load64(at))*1e9 + int64(p.Load64(at+8))
+// typed are the signals that keys and windows make, which are the scenario's and not for who watches it.
+var typed = []unix.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGHUP, unix.SIGWINCH}
+
+func (d *deaths) prepare(p *kernel.Prog) {
+	p.Syscall(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1)
+	p.Syscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 1) // its deaths come when they should
+	h := p.Handler(func(*kernel.Prog, int, uint64, uint64) {})
+	for _, s := range typed {
+		p.Sigaction(int(s), h, saRestart, 0)
+	}
+}
+
+// fork begins the scenario with signals as it expects them.
+func (d *deaths) fork(p *kernel.Prog) int64 {
+	return p.Fork(func(p *kernel.Prog) {
+		for _, s := range typed {
+			p.Sigaction(int(s), 0, 0, 0)
+		}
+		p.Syscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 50_000)
+		d.s.Main(p)
 	})
-	return ns
+}
+
+// measure runs the scenario once to its end.
+func (d *deaths) measure(p *kernel.Prog) {
+	d.prepare(p)
+	d.length = took(p, func() { wait(p, d.fork(p), unix.WALL) })
+	d.bury(p, "alone")
+}
+
+// schedule runs the scenario again and again, with the death of a victim a little later each time.
+func (d *deaths) schedule(p *kernel.Prog, victim int64) {
+	d.prepare(p)
+	step := max(1, d.length/killSteps)
+	for at := int64(0); at < d.length && len(d.seen) < 5; at += step {
+		p.Scratch(func() { d.once(p, victim, at) })
+	}
 }
 
 // patience is how long the others may go on after the death, in ns.
@@ -85,7 +118,7 @@ const patience = 2e6
 
 func (d *deaths) once(p *kernel.Prog, victim, at int64) {
 	what := fmt.Sprintf("process %d killed after %d of %d ns", victim, at, d.length)
-	first := p.Fork(d.s.Main)
+	first := d.fork(p)
 	if first < 0 {
 		d.fail("%s: fork: %s", what, result(first))
 		return

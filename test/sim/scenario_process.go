@@ -200,11 +200,16 @@ var processScenarios = []Scenario{
 		Main: func(p *kernel.Prog) {
 			r, w := pipe(p, 0)
 			child := p.Fork(func(p *kernel.Prog) {
+				parent := getpid(p)
 				p.Fork(func(p *kernel.Prog) {
-					for p.Syscall(unix.SYS_GETPPID) != 1 {
+					for p.Syscall(unix.SYS_GETPPID) == parent {
 						sleep(p, 1e6)
 					}
-					write(p, w, "orphan\n")
+					who := "adopted\n"
+					if p.Syscall(unix.SYS_GETPPID) == 1 {
+						who = "orphan\n"
+					}
+					write(p, w, who)
 				})
 			})
 			wait(p, child, 0)
