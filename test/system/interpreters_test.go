@@ -3,19 +3,12 @@ package system
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// sessions are scripts that use what their language offers for text, files,
-// processes and signals. Beside each stands what it prints on Linux.
-var sessions = []struct{ interpreter, pkg, script string }{
-	{"perl", "perl-base", "session.pl"},
-	{"lua5.4", "lua5.4", "session.lua"},
-	{"dash", "dash", "session.dash"},
-}
+	"starling/test/system/recorded"
+)
 
 // Debian's interpreters run long scripts as on Linux.
 func TestInterpreters(t *testing.T) {
@@ -24,85 +17,50 @@ func TestInterpreters(t *testing.T) {
 		t.Fatal(err)
 	}
 	flags := []string{"--add", dir + ":/root/sessions", "--cwd", "/root/sessions"}
-	var script strings.Builder
-	for _, s := range sessions {
-		flags = append(flags, "--deb", s.pkg)
-		fmt.Fprintf(&script, "%s %s; echo status $?; echo %s\n", s.interpreter, s.script, boundary)
+	for _, s := range recorded.Interpreters {
+		flags = append(flags, "--deb", s.Package)
 	}
-	got := guestWithin(t, manyRuns, append(flags, "--", "sh", "-c", script.String())...)
-	parts := strings.Split(got.Out, boundary+"\n")
-	if got.Status != 0 || len(parts) != len(sessions)+1 {
-		t.Fatalf("%+v", got)
+	got := guestWithin(t, manyRuns, append(flags, "--", "sh", "-c", recorded.InterpreterScript())...)
+	if got.Status != 0 {
+		t.Errorf("status %d, errors %q", got.Status, got.Err)
 	}
-	for i, s := range sessions {
-		t.Run(s.interpreter, func(t *testing.T) {
-			golden(t, filepath.Join(dir, s.script+".want"), parts[i])
-		})
-	}
+	compare(t, got.Out, recorded.Interpreted)
 }
 
-// boundary separates what several programs of one boot print.
-const boundary = "==== next"
-
-// The recorded outputs are what this host's interpreters print, where it has them.
-func TestInterpretersHost(t *testing.T) {
-	dir, err := filepath.Abs("testdata")
+// compare compares what sessions printed with what they print on Linux, and names the first line of each that differs.
+func compare(t *testing.T, out string, cut func(string) ([]recorded.Text, error)) {
+	t.Helper()
+	list, err := cut(out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	applets := t.TempDir()
-	if out, err := exec.Command("busybox", "--install", "-s", applets).CombinedOutput(); err != nil {
-		t.Fatalf("busybox --install: %v\n%s", err, out)
-	}
-	for _, s := range sessions {
-		t.Run(s.interpreter, func(t *testing.T) {
-			path, err := exec.LookPath(s.interpreter)
-			if err != nil || !isDebian12() {
-				t.Skip("not Debian 12's")
-			}
-			if os.Getuid() != 0 {
-				t.Skip("the recorded sessions are root's")
-			}
-			c := exec.Command("busybox", "sh", "-c", path+" "+s.script+"; echo status $?")
-			c.Dir = dir
-			c.Env = []string{"HOME=/root", "PATH=" + applets}
-			out, err := c.Output()
+	for _, s := range list {
+		t.Run(s.Name, func(t *testing.T) {
+			want, err := os.ReadFile(filepath.Join("testdata", s.File))
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, filepath.Join(dir, s.script+".want"), string(out))
+			if s.Text != string(want) {
+				t.Errorf("%s: %s", s.File, firstDifference(s.Text, string(want)))
+			}
 		})
 	}
 }
 
-// isDebian12 says whether the host has the versions that the guest has.
-func isDebian12() bool {
-	text, err := os.ReadFile("/etc/debian_version")
-	return err == nil && strings.HasPrefix(string(text), "12.")
+// firstDifference names the first line in which two texts differ.
+func firstDifference(got, want string) string {
+	a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range max(len(a), len(b)) {
+		if g, w := line(a, i), line(b, i); g != w {
+			return fmt.Sprintf("line %d:\n got %s\nwant %s", i+1, g, w)
+		}
+	}
+	return "the same"
 }
 
-// golden compares a text with a recorded one and names the first line that differs.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+func line(list []string, i int) string {
+	if i < len(list) {
+		return "\"" + list[i] + "\""
 	}
-	if got == string(want) {
-		return
-	}
-	a, b := strings.Split(got, "\n"), strings.Split(string(want), "\n")
-	for i := range max(len(a), len(b)) {
-		var g, w string
-		if i < len(a) {
-			g = a[i]
-		}
-		if i < len(b) {
-			w = b[i]
-		}
-		if g != w {
-			t.Errorf("line %d of %s:\n got %q\nwant %q", i+1, filepath.Base(path), g, w)
-			return
-		}
-	}
+	return "nothing"
 }
