@@ -797,6 +797,8 @@ type ThreadT struct {
 	Rseq              uint64         `json:"rseq"`
 	RseqSize          uint32         `json:"rseq_size"`
 	RseqSignature     uint32         `json:"rseq_signature"`
+	DeadlineSlack     int64          `json:"deadline_slack"`
+	DefaultSlack      uint64         `json:"default_slack"`
 }
 
 // TimerFDT is TimerFD of the schema.
