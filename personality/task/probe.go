@@ -99,6 +99,7 @@ func (k *Core) probeCalled(t *Thread) {
 
 // probeEnded is the end of a thread.
 func (k *Core) probeEnded(t *Thread) {
+	k.Probes.Release(t.target()) // others may go on in its space
 	t.probe.Executed()
 	k.Perf.Ended(t.Tid)
 }
