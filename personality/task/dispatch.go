@@ -40,7 +40,7 @@ func (k *Core) Handle(ev *ipc.Event) {
 	}
 	t.Run = Calling
 	r := k.handler(number)(c)
-	if r > NoReturn && t.attention == 0 {
+	if r > Yielded && t.attention == 0 {
 		isa.SetResult(t.frame, int64(r))
 		t.Run = Running
 		mask := t.changed | ipc.MaskResult

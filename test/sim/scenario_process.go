@@ -10,6 +10,26 @@ import (
 )
 
 var processScenarios = []Scenario{
+	{Name: "two wait for each other by yielding", Output: "",
+		Main: func(p *kernel.Prog) {
+			at := uint64(p.Syscall(unix.SYS_MMAP, 0, 4096, rw, shared, noFile, 0))
+			until := func(p *kernel.Prog, at uint64) {
+				for range 10_000 {
+					if p.Load32(at) != 0 {
+						return
+					}
+					want(p, "sched_yield", p.Syscall(unix.SYS_SCHED_YIELD), 0)
+				}
+				check(p, "the other ran", false)
+			}
+			child := p.Fork(func(p *kernel.Prog) {
+				until(p, at)
+				p.Store32(at+4, 1)
+			})
+			p.Store32(at, 1)
+			until(p, at+4)
+			wait(p, child, 0)
+		}},
 	{Name: "attributes of the schedule", Output: "",
 		Main: func(p *kernel.Prog) {
 			const size, latest = 48, 56
