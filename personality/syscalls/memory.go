@@ -107,6 +107,9 @@ func sysMmap(c *task.Call) task.Result {
 	}
 	lim := c.T.MemoryLimits()
 	va, e := c.T.MM.Map(&q, &lim)
+	if e == 0 && f != nil && f.Inode.IsRegular() {
+		fileContext(c).Accessed(f) // what is read through the mapping nobody sees
+	}
 	return either(int64(va), e)
 }
 

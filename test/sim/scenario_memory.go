@@ -59,6 +59,20 @@ var memoryScenarios = []Scenario{
 			p.Print(1, strings.Join([]string{string(b), text, string(c)}, " ")+"\n")
 		}},
 
+	{Name: "mapping a file is an access to it", Output: "",
+		Main: func(p *kernel.Prog) {
+			const atime, mtime = 72, 88 // of struct stat
+			fd := uint64(ok(p, "open", open(p, "/tmp/f", unix.O_RDWR|unix.O_CREAT, 0o600)))
+			write(p, fd, "Hello")
+			sleep := p.Put([]byte{8: 64, 15: 0}) // 64 ns later
+			p.Syscall(unix.SYS_NANOSLEEP, sleep, 0)
+			ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, page, unix.PROT_READ, unix.MAP_SHARED, fd, 0))
+			st := p.Alloc(144)
+			want(p, "fstat", p.Syscall(unix.SYS_FSTAT, fd, st), 0)
+			time := func(at uint64) uint64 { return p.Load64(st+at)*1e9 + p.Load64(st+at+8) }
+			check(p, "the access is later than the write", time(atime) > time(mtime))
+		}},
+
 	{Name: "the break", Output: "done\n",
 		Main: func(p *kernel.Prog) {
 			low := p.Syscall(unix.SYS_BRK, 0)
