@@ -30,7 +30,7 @@ type Scenario struct {
 // Scenarios is all of them.
 var Scenarios = func() []Scenario {
 	var all []Scenario
-	for _, list := range [][]Scenario{processScenarios, signalScenarios, memoryScenarios, fileScenarios, waitScenarios, futexScenarios, terminalScenarios, timeScenarios, pairScenarios, meetScenarios, traceScenarios, traceEventScenarios, traceStateScenarios, seccompScenarios, probeScenarios, notifyScenarios, limitScenarios, dumpScenarios, rseqScenarios} {
+	for _, list := range [][]Scenario{processScenarios, signalScenarios, memoryScenarios, fileScenarios, waitScenarios, futexScenarios, terminalScenarios, timeScenarios, pairScenarios, meetScenarios, traceScenarios, traceEventScenarios, traceStateScenarios, seccompScenarios, probeScenarios, notifyScenarios, limitScenarios, dumpScenarios, rseqScenarios, ruleScenarios} {
 		all = append(all, list...)
 	}
 	return all
