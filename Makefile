@@ -27,6 +27,7 @@ test: starling
 	@scripts/need $(TEST)
 	@$(MAKE) --no-print-directory check
 	go test -timeout 25m ./...
+	go test -tags starling_observed -run TestEveryTransition ./test/sim
 
 suites: starling
 	@scripts/need $(TEST) dpkg-source=dpkg-dev

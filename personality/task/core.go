@@ -38,7 +38,7 @@ type Config struct {
 	WallTime int64
 	// Randomize: address space layout randomisation, from the seed.
 	Randomize bool
-	// Observe, which may be nil, is told of every change of a thread's state that is not into a call that
+	// Observe, which may be nil, is in a build with the tag starling_observed told of every change of a thread's state that is not into a call that
 	// does not block or back from it.
 	Observe func(from, to RunState)
 	// TraceScope is kernel.yama.ptrace_scope: ScopeClassic as Debian sets it.

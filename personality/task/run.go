@@ -83,8 +83,8 @@ func (t *Thread) become(to RunState) {
 	if allowed[t.Run]>>to&1 == 0 {
 		panic("task: transition from " + t.Run.String() + " to " + to.String())
 	}
-	if k := t.call.K; k != nil && k.Observe != nil {
-		k.Observe(t.Run, to)
+	if observed {
+		t.observe(to)
 	}
 	t.Run = to
 }

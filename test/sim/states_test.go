@@ -1,3 +1,5 @@
+//go:build starling_observed
+
 package sim
 
 import (
