@@ -36,6 +36,9 @@ type Token struct {
 	Sequence   uint64
 }
 
+// Name is thread and generation as one word.
+func (t *Token) Name() uint64 { return uint64(t.Thread) | uint64(t.Generation)<<32 }
+
 // Event is what Wait returns.
 type Event struct {
 	Kind EventKind
@@ -111,10 +114,11 @@ type Reply struct {
 // Slot is where a Transport holds a reply back until its next call. Putting one there
 // is Reply without a call: for who replies more often than anything else.
 type Slot struct {
-	Call  uint64 // SlotEmpty, or what is held back
-	_     uint64
-	Token Token
-	Word  uint64 // action, mask << 8
+	Call     uint64 // SlotEmpty, or what is held back
+	_        uint64
+	Name     uint64 // of the token
+	Sequence uint64
+	Word     uint64 // action, mask << 8
 }
 
 // Values of Slot.Call: the kernel calls Wait and ReplyWait (package callnum). Others are no
@@ -125,12 +129,12 @@ const (
 )
 
 // Put replies with ActionResume, unless the slot is full.
-func (s *Slot) Put(t Token, m Mask) bool {
+func (s *Slot) Put(t *Token, m Mask) bool {
 	if s.Call != SlotEmpty {
 		return false
 	}
 	s.Call = SlotFull
-	s.Token = t
+	s.Name, s.Sequence = t.Name(), t.Sequence
 	s.Word = uint64(m) << 8
 	return true
 }
@@ -288,6 +292,8 @@ type Transport interface {
 	// ThreadSync writes groups of a parked thread's state to its frame: the
 	// floating-point state is not written at traps.
 	ThreadSync(thread Handle, mask Mask) error
+	// EventSync is ThreadSync for the thread of a trap that was received and is not answered.
+	EventSync(token Token, mask Mask) error
 
 	// InterruptBind routes a device interrupt to bits of an endpoint, unmasked.
 	InterruptBind(interrupt Handle, endpoint Handle, bits uint64) error

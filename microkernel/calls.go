@@ -76,6 +76,7 @@ var calls = [callnum.Count]struct {
 	callnum.Log:            {capNone, 0, (*kernel).callLog},
 	callnum.Counter:        {capNone, 0, (*kernel).callCounter},
 	callnum.Shutdown:       {capMachine, 0, (*kernel).callShutdown},
+	callnum.EventSync:      {capNone, 0, (*kernel).callEventSync},
 }
 
 // pointer is the object of a capability.
@@ -284,6 +285,18 @@ func (k *kernel) callThreadSync(t *thread, c *capability) ipc.Error {
 	}
 	to.Sync(f, cpuGroup(ipc.Mask(mask)))
 	return 0
+}
+
+func (k *kernel) callEventSync(t *thread, c *capability) ipc.Error {
+	to, err := k.answered(t, t.Argument(1), t.Argument(2))
+	mask := t.Argument(0)
+	if err == 0 && (mask > uint64(maskAll) || to.Frame == nil) {
+		err = ipc.ErrInvalid
+	}
+	if err == 0 {
+		to.Sync(to.Frame, cpuGroup(ipc.Mask(mask)))
+	}
+	return err
 }
 
 func (k *kernel) callLog(t *thread, c *capability) ipc.Error {

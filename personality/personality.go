@@ -14,6 +14,7 @@ import (
 	"starling/ipc/rootfs"
 	"starling/ipc/supervise"
 	"starling/pager/client"
+	"starling/personality/instance"
 	"starling/personality/syscalls"
 	"starling/personality/task"
 	"starling/personality/tty"
@@ -223,11 +224,12 @@ func (p *Personality) prepare(t *task.Thread) unix.Errno {
 	return 0
 }
 
+// Syscalls implements instance.Caller.
+func (p *Personality) Syscalls() instance.Syscalls { return p.k }
+
 // Handle is one event, to its end.
 func (p *Personality) Handle(ev *ipc.Event) {
 	switch ev.Kind {
-	case ipc.EventSyscall:
-		p.k.Handle(ev)
 	case ipc.EventNotify:
 		p.k.Clock.SetNow(ev.Time)
 		p.ttys.Notified(ev.Bits)

@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// brokenState is the general registers at an exception of ring 0.
+// brokenState is the general registers and CR2 at an exception of ring 0.
 var brokenState Context
 
 // trapFrame is what the processor and the vector's stub pushed.
@@ -35,7 +35,7 @@ func brokenKernel(trap *trapFrame) {
 		}
 		names = names[end+1:]
 	}
-	SayWord(" cr2", readCR2())
+	SayWord(" cr2", brokenState.Address)
 	Say("\n")
 	Exit(ExitBroken)
 }

@@ -39,8 +39,8 @@ const (
 
 func pitRead() uint16 {
 	out8(pitControl, pitLatch0)
-	low := in8(pitCounter0)
-	return uint16(low) | uint16(in8(pitCounter0))<<8
+	low := in(pitCounter0, 1)
+	return uint16(low | in(pitCounter0, 1)<<8)
 }
 
 // measureTicks counts the time stamp counter's ticks per second; ok is false when

@@ -139,22 +139,28 @@ type (
 )
 
 const (
-	frameRegs = unsafe.Offsetof(frame.Frame{}.Regs)
+	frameRegs  = unsafe.Offsetof(frame.Frame{}.Regs)
+	frameXSave = unsafe.Offsetof(frame.Frame{}.XSave)
 
 	// Numbers of the kernel interface; the microkernel's tests compare them.
 	kindSyscall   = 1 // ipc.EventSyscall
 	kindFault     = 2
 	kindException = 3
 	kindReport    = 4
-	callReplyWait = 3 // callnum.ReplyWait
+	callReplyWait = 3  // callnum.ReplyWait
+	callSync      = 37 // callnum.EventSync
 	plainResult   = replyMask * uint64(GroupResult)
-	replyMask     = 1 << 8 // of a reply that resumes: where its register groups begin
+	// What the short way takes right out of the frame: both of these, and the vectors or not.
+	wholeReply   = replyMask * uint64(GroupGeneral|GroupControl)
+	vectorsReply = replyMask * uint64(GroupVectors)
+	vectorsGroup = GroupVectors
+	replyMask    = 1 << 8 // of a reply that resumes: where its register groups begin
 	// Replies of the short way; new debug registers are the microkernel's.
 	shortReplies = replyMask * uint64(GroupAll&^GroupDebug)
 )
 
 // InterfaceNumbers are the numbers of the kernel interface that assembly contains.
-var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, kindReport, callReplyWait, plainResult}
+var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, kindReport, callReplyWait, callSync, plainResult}
 
 // Init makes c the context of a new thread that runs in the space of root. The
 // page that c lies in must be zero.

@@ -17,9 +17,15 @@ TEXT ·enter(SB),NOSPLIT|NOFRAME,$0-8
 	MOVQ	c+0(FP), DI
 	MOVQ	SP, CPU(perProcessor_goSP)
 	MOVQ	BP, CPU(perProcessor_goBP)
+	LEAQ	REG(0), R11
+	CMPQ	Context_vectors(DI), $0
+	JEQ	loaded
+	LOAD_VECTORS
+loaded:
 	JMP	·intoRing3(SB)
 
-// Loads space and registers of the thread in DI.
+// Loads the space of the thread in DI, whose vectors are loaded, and the registers in R11: its
+// own, or those of its frame, made safe.
 TEXT ·intoRing3(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	DI, CPU(perProcessor_current)
 	LOAD_SPACE(loaded)
@@ -29,29 +35,24 @@ TEXT ·intoRing3(SB),NOSPLIT|NOFRAME,$0
 	WRGSBASE_AX
 	TICKS
 	MOVQ	AX, CPU(perProcessor_resumed)
-	CMPQ	Context_vectors(DI), $0
-	JEQ	general
-	LOAD_VECTORS
-general:
-	EACH_KEPT(LOAD)
-	EACH_OTHER(LOAD)
+	EACH(LOAD_FROM)
 	CMPQ	Context_slow(DI), $0
 	JNE	slow
-	MOVQ	REG(registers_IP), CX
-	MOVQ	REG(registers_Flags), R11
-	MOVQ	REG(registers_SP), SP
-	MOVQ	REG(registers_DI), DI
+	LOAD_FROM(CX, registers_IP)
+	LOAD_FROM(SP, registers_SP)
+	LOAD_FROM(DI, registers_DI)
+	LOAD_FROM(R11, registers_Flags)
 	SYSRETQ64
 slow:
 	MOVQ	CPU(perProcessor_goSP), SP // coming from the short way it is the server's
 	PUSHQ	REG(registers_SS)
-	PUSHQ	REG(registers_SP)
-	PUSHQ	REG(registers_Flags)
+	PUSHQ	registers_SP(R11)
+	PUSHQ	registers_Flags(R11)
 	PUSHQ	REG(registers_CS)
-	PUSHQ	REG(registers_IP)
-	MOVQ	REG(registers_R11), R11
-	MOVQ	REG(registers_CX), CX
-	MOVQ	REG(registers_DI), DI
+	PUSHQ	registers_IP(R11)
+	LOAD_FROM(CX, registers_CX)
+	LOAD_FROM(DI, registers_DI)
+	LOAD_FROM(R11, registers_R11)
 	JMP	·returnToRing3(SB)
 
 // The one IRET that goes to ring 3. When it faults, because of what the thread's
@@ -100,7 +101,7 @@ inside:
 	LEAQ	·returnToRing3(SB), AX
 	CMPQ	AX, 16(SP)
 	JNE	broken
-	// The registers were all loaded from the context: nothing needs saving.
+	// The registers were all loaded from the context, or could not fault: nothing needs saving.
 	MOVQ	CPU(perProcessor_current), DI
 	POPQ	Context_Trap(DI)
 	POPQ	Context_Code(DI)
@@ -115,6 +116,8 @@ broken:
 	PUSHQ	DI
 	LEAQ	·brokenState(SB), DI
 	SAVE_GENERAL
+	MOVQ	CR2, AX
+	MOVQ	AX, Context_Address(DI)
 	POPQ	REG(registers_DI)
 	MOVQ	CPU(perProcessor_scratch), AX
 	SAVE(AX, registers_AX)
@@ -131,8 +134,6 @@ TEXT ·trap(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	DI, CPU(perProcessor_scratch)
 	MOVQ	CPU(perProcessor_current), DI
 	SAVE_GENERAL
-	MOVQ	CPU(perProcessor_scratch), AX
-	SAVE(AX, registers_DI)
 	MOVQ	$-1, REG(registers_OrigAX)
 	POPQ	Context_Trap(DI)
 	POPQ	Context_Code(DI)

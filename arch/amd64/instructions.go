@@ -5,9 +5,7 @@ package amd64
 import "unsafe"
 
 // defined in instructions_amd64.s
-func in8(port uint16) uint8
-func in16(port uint16) uint16
-func in32(port uint16) uint32
+func in(port uint16, size int) uint32
 func out8(port uint16, v uint8)
 func out16(port, v uint16)
 func out32(port uint16, v uint32)
@@ -15,15 +13,12 @@ func outString8(port uint16, p *byte, n int)
 func rdmsr(n uint32) uint64
 func wrmsr(n uint32, v uint64)
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)
-func xsetbv(v uint64)
+func xsetbv(low uint32)
 func xsaveLive(area unsafe.Pointer, components uint64)
 func xrstor(area unsafe.Pointer, components uint64)
-func loadVectors(c *Context, area *xsaveArea, components uint64)
-func storeVectors(c *Context, area *xsaveArea, components uint64)
 func readSelectors() (ds, es, fs, gs uint64)
 func writeSelectors(ds, es, fs, gs uint64)
 func orCR4(bits uint64)
-func readCR2() uint64
 func readCR3() uint64
 func stop()
 func writeCR3(v uint64)

@@ -5,47 +5,41 @@
 // Single instructions that Go has no word for. Each function is what its name
 // says; declarations are in instructions.go.
 
-// func in8(port uint16) uint8
-TEXT ·in8(SB),NOSPLIT,$0-9
+// func in(port uint16, size int) uint32
+TEXT ·in(SB),NOSPLIT,$0-20
 	MOVW	port+0(FP), DX
-	INB
-	MOVB	AX, ret+8(FP)
-	RET
-
-// func in16(port uint16) uint16
-TEXT ·in16(SB),NOSPLIT,$0-10
-	MOVW	port+0(FP), DX
-	INW
-	MOVW	AX, ret+8(FP)
-	RET
-
-// func in32(port uint16) uint32
-TEXT ·in32(SB),NOSPLIT,$0-12
-	MOVW	port+0(FP), DX
+	XORL	AX, AX
+	CMPQ	size+8(FP), $2
+	JLT	byte
+	JEQ	word
 	INL
-	MOVL	AX, ret+8(FP)
+	JMP	done
+byte:
+	INB
+	JMP	done
+word:
+	INW
+done:
+	MOVL	AX, ret+16(FP)
+	RET
+
+#define OUT(out, value) \
+	MOVW	port+0(FP), DX; \
+	value, AX; \
+	out; \
 	RET
 
 // func out8(port uint16, v uint8)
 TEXT ·out8(SB),NOSPLIT,$0-3
-	MOVW	port+0(FP), DX
-	MOVB	v+2(FP), AX
-	OUTB
-	RET
+	OUT(OUTB, MOVB	v+2(FP))
 
 // func out16(port, v uint16)
 TEXT ·out16(SB),NOSPLIT,$0-4
-	MOVW	port+0(FP), DX
-	MOVW	v+2(FP), AX
-	OUTW
-	RET
+	OUT(OUTW, MOVW	v+2(FP))
 
 // func out32(port uint16, v uint32)
 TEXT ·out32(SB),NOSPLIT,$0-8
-	MOVW	port+0(FP), DX
-	MOVL	v+4(FP), AX
-	OUTL
-	RET
+	OUT(OUTL, MOVL	v+4(FP))
 
 // func outString8(port uint16, p *byte, n int)
 TEXT ·outString8(SB),NOSPLIT,$0-24
@@ -85,11 +79,10 @@ TEXT ·cpuid(SB),NOSPLIT,$0-24
 	MOVL	DX, d+20(FP)
 	RET
 
-// func xsetbv(v uint64)
-TEXT ·xsetbv(SB),NOSPLIT,$0-8
-	MOVQ	v+0(FP), AX
-	MOVQ	AX, DX
-	SHRQ	$32, DX
+// func xsetbv(low uint32)
+TEXT ·xsetbv(SB),NOSPLIT,$0-4
+	MOVL	low+0(FP), AX
+	XORL	DX, DX
 	XORL	CX, CX
 	XSETBV
 	RET
@@ -112,29 +105,6 @@ TEXT ·xrstor(SB),NOSPLIT,$0-16
 	MOVQ	components+8(FP), AX
 	XORL	DX, DX
 	XRSTOR64	(DI)
-	LDMXCSR	·kernelMXCSR(SB)
-	RET
-
-// func loadVectors(c *Context, area *xsaveArea, components uint64)
-// Loads the processor, and the part of c's image that is loaded at every entry.
-TEXT ·loadVectors(SB),NOSPLIT,$0-24
-	MOVQ	c+0(FP), DI
-	MOVQ	area+8(FP), SI
-	MOVQ	components+16(FP), AX
-	XORL	DX, DX
-	XRSTOR64	(SI)
-	SAVE_VECTORS
-	LDMXCSR	·kernelMXCSR(SB)
-	RET
-
-// func storeVectors(c *Context, area *xsaveArea, components uint64)
-TEXT ·storeVectors(SB),NOSPLIT,$0-24
-	MOVQ	c+0(FP), DI
-	MOVQ	area+8(FP), SI
-	MOVQ	components+16(FP), AX
-	XORL	DX, DX
-	LOAD_VECTORS
-	XSAVE64	(SI)
 	LDMXCSR	·kernelMXCSR(SB)
 	RET
 
@@ -211,14 +181,12 @@ TEXT ·writeDR7(SB),NOSPLIT,$0-8
 
 // func Ticks() uint64
 TEXT ·Ticks(SB),NOSPLIT,$0-8
-	RDTSC
-	SHLQ	$32, DX
-	ORQ	DX, AX
+	TICKS
 	MOVQ	AX, ret+0(FP)
 	RET
 
 // func loadDescriptors(gdt, idt *[10]byte)
-// The code segment of the boot stub has the selector that the new table gives it.
+// The segments of the boot stub have the selectors that the new table gives them.
 TEXT ·loadDescriptors(SB),NOSPLIT,$0-16
 	MOVQ	gdt+0(FP), AX
 	LGDT	(AX)
@@ -228,14 +196,6 @@ TEXT ·loadDescriptors(SB),NOSPLIT,$0-16
 	LTR	AX
 	XORL	AX, AX
 	LLDT	AX
-	MOVL	$0x18, AX // selKernelData
-	MOVW	AX, SS
-	RET
-
-// func readCR2() uint64
-TEXT ·readCR2(SB),NOSPLIT,$0-8
-	MOVQ	CR2, AX
-	MOVQ	AX, ret+0(FP)
 	RET
 
 // func stop()

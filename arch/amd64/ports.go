@@ -3,15 +3,7 @@ package amd64
 import "unsafe"
 
 // PortRead reads size (1, 2 or 4) bytes from an I/O port.
-func PortRead(port uint16, size int) uint32 {
-	switch size {
-	case 1:
-		return uint32(in8(port))
-	case 2:
-		return uint32(in16(port))
-	}
-	return in32(port)
-}
+func PortRead(port uint16, size int) uint32 { return in(port, size) }
 
 // PortWrite writes size (1, 2 or 4) bytes to an I/O port.
 func PortWrite(port uint16, size int, v uint32) {
@@ -51,11 +43,11 @@ func ConsoleWrite(b byte) {
 	if console == 0 {
 		console = consoleCOM1
 		out8(consoleCOM4+consoleSpare, 0x5a)
-		if in8(consoleCOM4+consoleSpare) == 0x5a {
+		if in(consoleCOM4+consoleSpare, 1) == 0x5a {
 			console = consoleCOM4
 		}
 	}
-	for try := 0; in8(console+consoleStatus)&consoleEmpty == 0 && try < consoleTries; try++ {
+	for try := 0; in(console+consoleStatus, 1)&consoleEmpty == 0 && try < consoleTries; try++ {
 	}
 	out8(console, b)
 }

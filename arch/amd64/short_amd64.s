@@ -22,8 +22,6 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	SAVE_GENERAL
 	SAVE(AX, registers_OrigAX)
 	SAVE(SP, registers_SP)
-	MOVQ	CPU(perProcessor_scratch), CX
-	SAVE(CX, registers_DI)
 	ANDQ	$(const_flagTF|const_flagRF), R11 // SYSRET would trap in the wrong place
 	MOVQ	R11, Context_slow(DI)
 	SAVE_VECTORS
@@ -36,8 +34,7 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 
 	// The frame. RDI, RCX and R11 are in the context only by now.
 	MOVQ	LINK(Link_Frame)(DI), R11
-	EACH_KEPT(PUBLISH)
-	EACH_OTHER(PUBLISH)
+	EACH(PUBLISH)
 	PUBLISH(AX, registers_OrigAX)
 	PUBLISH(SP, registers_SP)
 	LOAD(BX, registers_DI)
@@ -65,47 +62,75 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	// destroyed, are used.
 server:
 	CMPQ	AX, $const_callReplyWait
+	JNE	sync
+	TESTQ	$~const_shortReplies, R10
 	JNE	call
-	MOVQ	LINK(Link_WaitGate)(DI), R11
 	MOVQ	CPU(perProcessor_scratch), CX
 	CMPQ	CX, LINK(Link_WaitHandle)(DI)
 	JNE	call
-	TESTQ	$~const_shortReplies, R10
-	JNE	call
-	CMPQ	Gate_Owner(R11), DI
-	JNE	call
-	MOVQ	Gate_Last(R11), CX
-	TESTQ	CX, CX
-	JEQ	call
-	CMPQ	SI, LINK(Link_Name)(CX)
-	JNE	call
-	CMPQ	DX, LINK(Link_Sequence)(CX)
-	JNE	call
+	LAST(call)
 	CMPQ	CPU(perProcessor_hold), $0
 	JNE	call
 	// What the server keeps; the results of its wait will be the rest.
-	EACH_KEPT(SAVE)
+	SAVE(BP, registers_BP)
 	SAVE(SP, registers_SP)
 	MOVQ	$0, Context_slow(DI) // a step of its own only hits itself
-	MOVQ	$0, Context_vectors(DI)
 	MOVQ	$0, Gate_Last(R11)
 	MOVQ	DI, Gate_Waiter(R11)
 	MOVQ	$const_StateWaiting, LINK(Link_State)(DI)
 	MOVQ	R11, LINK(Link_At)(DI)
 	MOVQ	CX, DI
 	MOVQ	$const_StateReady, LINK(Link_State)(DI)
-	TESTQ	R10, R10
-	JEQ	go
+	MOVQ	LINK(Link_Frame)(DI), R11
 	CMPQ	R10, $const_plainResult
 	JNE	groups
-	MOVQ	LINK(Link_Frame)(DI), R11
 	MOVQ	FRAME(registers_AX), AX
 	SAVE(AX, registers_AX)
-go:
+own:
+	LOAD_VECTORS
+	LEAQ	REG(0), R11
 	JMP	·intoRing3(SB)
 
-	// More groups are taken by Go: Resume.
+	// All the registers that a trap saves, as handlers of signals and the return from them
+	// change, are loaded right out of the frame. None makes IRET fault: the instruction
+	// pointer is canonical, the selectors are the context's.
 groups:
+	TESTQ	R10, R10
+	JEQ	own
+	MOVQ	R10, AX
+	ANDQ	$~(const_vectorsReply|const_plainResult), AX
+	CMPQ	AX, $const_wholeReply
+	JNE	take
+	MOVQ	FRAME(registers_IP), AX
+	SHRQ	$47, AX
+	JNE	take
+	CMPQ	REG(registers_CS), $const_selUserCode
+	JNE	take
+	MOVQ	FRAME(registers_Flags), AX
+	ANDQ	$const_flagsUser, AX
+	ORQ	$const_flagsFixed, AX
+	MOVQ	AX, FRAME(registers_Flags)
+	MOVQ	$1, Context_slow(DI)
+	TESTQ	$const_vectorsReply, R10
+	JNE	vectors
+	LOAD_VECTORS
+	LEAQ	FRAME(0), R11
+	JMP	·intoRing3(SB)
+vectors: // see takeVectors
+	MOVQ	·vectorUnit+vectors_components(SB), AX
+	CMPQ	AX, AREA(xsaveArea_present)
+	JNE	take
+	MOVL	·vectorUnit+vectors_mxcsrMask(SB), DX
+	ANDL	DX, AREA(xsaveArea_mxcsr)
+	XORPS	X0, X0
+	MOVUPS	X0, AREA(xsaveArea_compacted) // what XRSTOR looks at of the header (SDM 1 13.8.1)
+	XORL	DX, DX
+	XRSTOR64	AREA(0)
+	LEAQ	FRAME(0), R11
+	JMP	·intoRing3(SB)
+
+	// Other groups are taken by Go: Resume.
+take:
 	MOVQ	DI, CPU(perProcessor_current)
 	MOVQ	R10, Context_Code(DI)
 	MOVQ	$const_trapReply, Context_Trap(DI)
@@ -114,12 +139,31 @@ groups:
 	GO_STACK
 	RET
 
+	// The floating-point state of the program whose event was delivered last goes to its frame.
+	// Nothing is saved: the server gets all its registers back.
+sync:
+	CMPQ	AX, $const_callSync
+	JNE	call
+	CMPQ	CPU(perProcessor_scratch), $const_vectorsGroup
+	JNE	call
+	LAST(call)
+	MOVQ	CX, DI
+	MOVQ	LINK(Link_Frame)(DI), R11
+	LOAD_VECTORS
+	MOVQ	·vectorUnit+vectors_components(SB), AX
+	XORL	DX, DX
+	XSAVE64	AREA(0)
+	LDMXCSR	·kernelMXCSR(SB)
+	MOVQ	CPU(perProcessor_current), DI
+	LOAD(CX, registers_IP)
+	XORL	AX, AX
+	MOVL	$const_flagsFixed, R11
+	SYSRETQ64
+
 	// Any other call of a server.
 call:
 	SAVE_GENERAL
 	SAVE(SP, registers_SP)
-	MOVQ	CPU(perProcessor_scratch), CX
-	SAVE(CX, registers_DI)
 	MOVQ	$0, Context_slow(DI)
 	MOVQ	$0, Context_vectors(DI)
 long:
@@ -138,8 +182,8 @@ TEXT ·deliver(SB),NOSPLIT|NOFRAME,$0
 	SUBQ	CPU(perProcessor_resumed), SI
 	ADDQ	LINK(Link_User)(DI), SI
 	MOVQ	SI, LINK(Link_User)(DI)
-	SUBQ	TIME(Clock_Start), AX
-	MOVQ	TIME(Clock_Mult), R9
+	SUBQ	CPU(perProcessor_clock+Clock_Start), AX
+	MOVQ	CPU(perProcessor_clock+Clock_Mult), R9
 	NANOSECONDS
 	MOVQ	AX, EVENT(header_Time)
 	MOVQ	AX, R12
@@ -175,10 +219,10 @@ TEXT ·deliver(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	R10, DX
 	MOVQ	R13, R9
 	MOVQ	R14, R10
-	MOVQ	R12, R11
-	EACH_KEPT(LOAD)
+	XORL	BX, BX
 	LOAD(CX, registers_IP)
 	LOAD(SP, registers_SP)
-	MOVQ	R11, DI
+	LOAD(BP, registers_BP)
+	MOVQ	R12, DI
 	MOVL	$const_flagsFixed, R11
 	SYSRETQ64

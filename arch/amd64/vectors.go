@@ -48,12 +48,15 @@ const (
 	mxcsrInitial = 0x1f80
 )
 
-// vectorUnit describes the processor's vector state, found out by initVectorUnit.
-var vectorUnit = struct {
+// vectors is what the processor's vector state is.
+type vectors struct {
 	components uint64 // XCR0
 	size       uintptr
 	mxcsrMask  uint32
-}{componentX87 | componentSSE, 576, 0xffff}
+}
+
+// vectorUnit is found out by initVectorUnit.
+var vectorUnit = vectors{componentX87 | componentSSE, 576, 0xffff}
 
 // lazy are the components that stay in the processor across traps.
 func lazy() uint64 { return vectorUnit.components &^ componentSSE }
@@ -71,7 +74,7 @@ func initVectorUnit() {
 		want &^= componentAVX512
 	}
 	for {
-		xsetbv(want)
+		xsetbv(uint32(want))
 		_, size, _, _ := cpuid(13, 0) // for what XCR0 has on now
 		if size <= frame.XSaveSize {
 			vectorUnit.components, vectorUnit.size = want, uintptr(size)
@@ -136,20 +139,12 @@ func (c *Context) takeVectors(f *frame.Frame) {
 	}
 	a.present = a.present&vectorUnit.components | componentSSE
 	a.compacted, a.reserved = 0, [6]uint64{}
-	if processor.owner == c {
-		loadVectors(c, a, vectorUnit.components)
-		return
-	}
+	c.settleVectors()
 	copy(unsafe.Slice((*byte)(c.xsave), vectorUnit.size), f.XSave[:vectorUnit.size])
 }
 
 // putVectors writes the image to a frame.
 func (c *Context) putVectors(f *frame.Frame) {
-	if processor.owner == c {
-		a := (*xsaveArea)(unsafe.Pointer(&f.XSave))
-		a.compacted, a.reserved = 0, [6]uint64{}
-		storeVectors(c, a, vectorUnit.components)
-		return
-	}
+	c.saveVectors()
 	copy(f.XSave[:vectorUnit.size], unsafe.Slice((*byte)(c.xsave), vectorUnit.size))
 }

@@ -10,7 +10,7 @@
 //	out: RAX status: 0 or more is success, below 0 an ipc.Error
 //	     RDX RSI R8 RDI R9 R10 results, in this order
 //	RCX, R11 and every vector register are lost, MXCSR is the default;
-//	RBX RBP RSP R12 R13 R14 R15 and the FS base are kept.
+//	RBP RSP and the FS base are kept, RBX R12 R13 R14 R15 too unless the call waits.
 //
 // A token travels as two words: thread number | generation<<32, then sequence.
 package callnum
@@ -56,6 +56,7 @@ const (
 	Log
 	Counter
 	Shutdown
+	EventSync
 	Count // one more than the last number
 )
 
@@ -145,4 +146,6 @@ var Rows = [...]Row{
 	{Log, "Log", "length up to 40; text in RSI RDX R10 R8 R9, first byte lowest", "", "none", "Invalid", "Writes to the kernel's emergency console."},
 	{Counter, "Counter", "index", "value", "none", "Invalid", "Reads a counter of the kernel: 0 granted pages left, 1 address-space switches, 2 traps, 3 interrupts, 4 Go heap objects allocated since the first thread ran, 5 ns idle."},
 	{Shutdown, "Shutdown", "machine, code", "", "machine", "Capability", "Ends the machine with an exit code."},
+	{EventSync, "EventSync", "mask, thread|generation<<32, sequence", "", "ownership of the endpoint that the event came from", "Stale, Invalid (a server, or no such group)",
+		"ThreadSync for the thread of a trap that was received and is not answered. For the floating-point state of the last one it takes little more than the copy."},
 }

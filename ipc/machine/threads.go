@@ -46,3 +46,11 @@ func (t *Transport) ThreadSetSpace(thread, space ipc.Handle, faultBadge uint64) 
 func (t *Transport) ThreadSync(thread ipc.Handle, mask ipc.Mask) error {
 	return t.call(callnum.ThreadSync, uint64(thread), uint64(mask), 0, 0)
 }
+
+// EventSync implements ipc.Transport. A reply that is held back stays so.
+func (t *Transport) EventSync(token ipc.Token, mask ipc.Mask) error {
+	if s := sync(uint64(mask), token.Name(), token.Sequence); s < 0 {
+		return kernelError(s)
+	}
+	return nil
+}

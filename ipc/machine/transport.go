@@ -35,6 +35,7 @@ var _ ipc.Transport = (*Transport)(nil)
 // Offsets of ipc.Event and of the clock in ipc.ServerInfo for machine_amd64.s.
 const (
 	callWait    = callnum.Wait
+	callSync    = callnum.EventSync
 	eventBadge  = unsafe.Offsetof(ipc.Event{}.Badge)
 	eventThread = unsafe.Offsetof(ipc.Event{}.Token) + unsafe.Offsetof(ipc.Token{}.Thread)
 	eventSeq    = unsafe.Offsetof(ipc.Event{}.Token) + unsafe.Offsetof(ipc.Token{}.Sequence)
@@ -47,8 +48,8 @@ const (
 
 	// The slot is the beginning of the call that is held back.
 	_ = -(unsafe.Offsetof(ipc.Slot{}.Call) ^ unsafe.Offsetof(registers{}.number))
-	_ = -(unsafe.Offsetof(ipc.Slot{}.Token) ^ unsafe.Offsetof(registers{}.a1))
-	_ = -(unsafe.Offsetof(ipc.Slot{}.Token) + unsafe.Offsetof(ipc.Token{}.Sequence) ^ unsafe.Offsetof(registers{}.a2))
+	_ = -(unsafe.Offsetof(ipc.Slot{}.Name) ^ unsafe.Offsetof(registers{}.a1))
+	_ = -(unsafe.Offsetof(ipc.Slot{}.Sequence) ^ unsafe.Offsetof(registers{}.a2))
 	_ = -(unsafe.Offsetof(ipc.Slot{}.Word) ^ unsafe.Offsetof(registers{}.a3))
 	_ = -(ipc.SlotEmpty ^ callnum.Wait)
 	_ = -(ipc.SlotFull ^ callnum.ReplyWait)
@@ -66,12 +67,17 @@ func wait(t *Transport, endpoint ipc.Handle, ev *ipc.Event) (status int64, arg0,
 //go:noescape
 func enter(r *registers)
 
+// sync makes the call EventSync and returns its status. Defined in machine_amd64.s.
+func sync(mask, name, sequence uint64) (status int64)
+
 // ticks is the time stamp counter. Defined in machine_amd64.s.
 func ticks() uint64
 
 // Wait implements ipc.Transport. It may also return the error of the reply that
 // was held back; then there was no wait. With EventSyscall the fields of ev that only other kinds use
 // keep what they had.
+//
+//go:nosplit
 func (t *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 again:
 	status, arg0, arg1 := wait(t, endpoint, ev)
@@ -128,7 +134,7 @@ func (t *Transport) Reply(r ipc.Reply) error {
 		return t.replySlow(r)
 	}
 	t.next.number = callnum.ReplyWait
-	t.next.a1 = tokenWord(r.Token)
+	t.next.a1 = r.Token.Name()
 	t.next.a2 = r.Token.Sequence
 	t.next.a3 = uint64(r.Action) | uint64(r.Mask)<<callnum.ReplyMaskShift | uint64(r.Class)<<callnum.ReplyClassShift
 	return nil
@@ -157,14 +163,12 @@ func (t *Transport) Answer(k ipc.Token, n int, cap ipc.Handle) error {
 func (t *Transport) answer(k ipc.Token, n int, cap ipc.Handle) {
 	t.next = registers{
 		number: callnum.AnswerWait,
-		a1:     tokenWord(k),
+		a1:     k.Name(),
 		a2:     k.Sequence,
 		a3:     uint64(n),
 		a4:     uint64(cap),
 	}
 }
-
-func tokenWord(k ipc.Token) uint64 { return uint64(k.Thread) | uint64(k.Generation)<<32 }
 
 // flush sends what was held back and returns its error.
 func (t *Transport) flush() error {

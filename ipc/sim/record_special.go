@@ -128,6 +128,17 @@ func (r *Replay) ThreadSync(thread ipc.Handle, mask ipc.Mask) error {
 	return r.next("ThreadSync", arguments(thread, mask)).err
 }
 
+// EventSync implements ipc.Transport. It writes to the frame.
+func (r *Recorder) EventSync(token ipc.Token, mask ipc.Mask) error {
+	return r.syncing("EventSync", arguments(token, mask), func() error { return r.tr.EventSync(token, mask) })
+}
+
+// EventSync implements ipc.Transport.
+func (r *Replay) EventSync(token ipc.Token, mask ipc.Mask) error {
+	r.check()
+	return r.next("EventSync", arguments(token, mask)).err
+}
+
 // MemoryInfo implements ipc.Transport.
 func (r *Recorder) MemoryInfo(memory ipc.Handle) (base, pages uint64, err error) {
 	base, pages, err = r.tr.MemoryInfo(memory)

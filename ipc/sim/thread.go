@@ -260,6 +260,20 @@ func (tr *Transport) ThreadSync(h ipc.Handle, mask ipc.Mask) error {
 	return nil
 }
 
+// EventSync implements ipc.Transport.
+func (tr *Transport) EventSync(token ipc.Token, mask ipc.Mask) error {
+	tr.enter()
+	t, err := tr.parked(token)
+	if err != nil {
+		return err
+	}
+	if t.server != nil || mask&^maskAll != 0 {
+		return ipc.ErrInvalid
+	}
+	t.put(mask)
+	return nil
+}
+
 func (tr *Transport) program(h ipc.Handle) (*Thread, error) {
 	t, _, err := find[*Thread](tr, h, kindThread)
 	if err != nil {

@@ -89,7 +89,8 @@ type Clock struct {
 // New makes the clocks; wall is CLOCK_REALTIME at boot in ns since 1970.
 func New(wall int64, sink Sink) *Clock {
 	return &Clock{
-		Sink: sink,
+		Queue: Queue{next: Never},
+		Sink:  sink,
 		ClockT: state.ClockT{
 			WallOffset: wall,
 			Status:     unix.STA_UNSYNC,
@@ -118,7 +119,7 @@ func (c *Clock) SetNow(now int64) {
 }
 
 // Advance sets the time and lets every timer expire whose deadline passed. It returns
-// the earliest deadline left, 0 for none.
+// the earliest deadline left, Never for none.
 func (c *Clock) Advance(now int64) int64 {
 	c.SetNow(now)
 	for t := c.Expired(c.now); t != nil; t = c.Expired(c.now) {

@@ -60,7 +60,7 @@ func expect(t *testing.T, w *world, want ...string) {
 // and none before its deadline.
 func TestQueueOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var q Queue
+		q := Queue{next: Never}
 		timers := make([]Timer, 12)
 		for i := range timers {
 			timers[i] = Timer{Kind: Kind(i % 3), ID: uint64(i / 3)}
@@ -102,7 +102,7 @@ func TestQueueOrder(t *testing.T) {
 				t.Fatalf("expired %+v, want %+v", got, timers[i])
 			}
 		}
-		if q.Expired(100) != nil || q.Earliest() != 0 {
+		if q.Expired(100) != nil || q.Earliest() != Never {
 			t.Fatal("the queue is not empty")
 		}
 	})
@@ -148,7 +148,7 @@ func TestCPUTimersLookAgain(t *testing.T) {
 		t.Errorf("left %d of %d", left, interval)
 	}
 	c.ProcessGone(1)
-	if c.Earliest() != 0 {
+	if c.Earliest() != Never {
 		t.Error("timers outlive their process")
 	}
 }
@@ -190,7 +190,7 @@ func TestPosixTimers(t *testing.T) {
 		t.Errorf("looks again at %d", e)
 	}
 	c.Exec(1)
-	if c.Earliest() != 0 {
+	if c.Earliest() != Never {
 		t.Error("timers survive execve")
 	}
 	if _, _, e := c.SetPosix(1, n, false, 1, 0); e != unix.EINVAL {

@@ -1,5 +1,7 @@
 package clock
 
+import "math"
+
 // Kind says whose deadline a Timer is.
 type Kind uint8
 
@@ -41,7 +43,11 @@ func (t *Timer) Deadline() int64 { return t.deadline }
 // of the heap and survives a swap.
 type Queue struct {
 	heap []*Timer
+	next int64 // what Earliest returns
 }
+
+// Never is a moment that does not come.
+const Never = math.MaxInt64
 
 func less(a, b *Timer) bool {
 	if a.latest != b.latest {
@@ -63,12 +69,10 @@ func (q *Queue) SetWithin(t *Timer, deadline, slack int64) {
 		q.heap = append(q.heap, t)
 		t.place = len(q.heap)
 		q.up(t.place - 1)
-		return
-	}
-	i := t.place - 1
-	if !q.up(i) {
+	} else if i := t.place - 1; !q.up(i) {
 		q.down(i)
 	}
+	q.first()
 }
 
 // Stop disarms t.
@@ -84,15 +88,19 @@ func (q *Queue) Stop(t *Timer) {
 	if i < last && !q.up(i) {
 		q.down(i)
 	}
+	q.first()
 }
 
-// Earliest is the first moment at which a timer cannot wait any longer, 0 when there is none.
-func (q *Queue) Earliest() int64 {
-	if len(q.heap) == 0 {
-		return 0
+// first finds the moment that Earliest is.
+func (q *Queue) first() {
+	q.next = Never
+	if len(q.heap) > 0 {
+		q.next = q.heap[0].latest
 	}
-	return q.heap[0].latest
 }
+
+// Earliest is the first moment at which a timer cannot wait any longer, Never when there is none.
+func (q *Queue) Earliest() int64 { return q.next }
 
 // Expired takes the first timer if its deadline is not after now, or returns nil.
 func (q *Queue) Expired(now int64) *Timer {
@@ -117,6 +125,7 @@ func (q *Queue) shiftWall(step int64) {
 	for i := len(q.heap)/2 - 1; i >= 0; i-- {
 		q.down(i)
 	}
+	q.first()
 }
 
 func (q *Queue) swap(i, j int) {

@@ -34,6 +34,17 @@ type Personality[S any] interface {
 	Snapshot() *S
 }
 
+// Caller is a Personality that leaves the system calls of its programs to somebody else:
+// nearly all events are some.
+type Caller interface {
+	Syscalls() Syscalls
+}
+
+// Syscalls handles events of kind EventSyscall.
+type Syscalls interface {
+	Syscall(ev *ipc.Event)
+}
+
 // Config is what an instance is given.
 type Config[S any] struct {
 	Transport ipc.Transport
@@ -75,14 +86,17 @@ func Configure[S any](t ipc.Transport, info *ipc.ServerInfo, pager *client.Clien
 type Instance[S any] struct {
 	Config[S]
 	p     Personality[S]
+	calls Syscalls
 	done  uint32 // number of the last order carried out
 	state object // of an unfinished swap
-	count int    // messages since the last Collect
 }
 
 // Run is the whole life of an instance. It returns only with an error.
 func Run[S any](c Config[S], p Personality[S]) error {
-	in := &Instance[S]{Config: c, p: p}
+	in := &Instance[S]{Config: c, p: p, calls: plain[S]{p}}
+	if own, ok := p.(Caller); ok {
+		in.calls = own.Syscalls()
+	}
 	o := c.Page.Order()
 	in.done = o.Number
 	c.Page.PutFields(c.Codec.Known())
@@ -105,38 +119,41 @@ func Run[S any](c Config[S], p Personality[S]) error {
 // before it, whose thread is gone, unless it does not go away.
 func (in *Instance[S]) serve() error {
 	ev := in.Page.Event()
-	failed := false
 	for {
-		if in.count++; in.count >= collectEvery {
-			in.collect()
-		}
-		if err := in.Transport.Wait(in.Endpoint, ev); err != nil {
-			if failed {
-				return fmt.Errorf("wait: %w", err)
+		for range collectEvery {
+			if in.Transport.Wait(in.Endpoint, ev) != nil {
+				if err := in.Transport.Wait(in.Endpoint, ev); err != nil {
+					return fmt.Errorf("wait: %w", err)
+				}
 			}
-			failed = true
-			continue
-		}
-		failed = false
-		if ev.Kind == ipc.EventNotify && ev.Bits&supervise.HandOverBit != 0 {
-			if ev.Bits &^= supervise.HandOverBit; ev.Bits != 0 {
-				in.p.Handle(ev)
-			}
-			if err := in.handOver(); err != nil {
+			if ev.Kind == ipc.EventSyscall {
+				in.calls.Syscall(ev)
+			} else if err := in.other(ev); err != nil {
 				return err
 			}
-			continue
 		}
-		in.p.Handle(ev)
+		if in.Collect != nil {
+			in.Collect()
+		}
 	}
 }
 
-func (in *Instance[S]) collect() {
-	in.count = 0
-	if in.Collect != nil {
-		in.Collect()
+// other handles an event that is no system call.
+func (in *Instance[S]) other(ev *ipc.Event) error {
+	if ev.Kind != ipc.EventNotify || ev.Bits&supervise.HandOverBit == 0 {
+		in.p.Handle(ev)
+		return nil
 	}
+	if ev.Bits &^= supervise.HandOverBit; ev.Bits != 0 {
+		in.p.Handle(ev)
+	}
+	return in.handOver()
 }
+
+// plain is a personality that handles its system calls itself.
+type plain[S any] struct{ p Personality[S] }
+
+func (c plain[S]) Syscall(ev *ipc.Event) { c.p.Handle(ev) }
 
 // handOver is the old instance's part: from here on it takes no events, until
 // root says that nobody takes over. Being destroyed is the usual end.

@@ -92,7 +92,7 @@ type Core struct {
 	rng       *rand.PCG
 
 	ready       []*Thread // to be stepped before the event is done
-	armed       int64     // deadline set at the transport, 0: none
+	armed       int64     // deadline set at the transport
 	context     vfs.Context
 	futexes     map[futexKey]*futexQueue
 	spareQueues []*futexQueue
@@ -139,6 +139,7 @@ func New(cfg Config) *Core {
 		slots:   make([]*Thread, cfg.FrameSlots),
 		scratch: make([]byte, isa.MaximumSignalFrame),
 	}
+	k.armed = clock.Never
 	k.slot = &ipc.Slot{Call: ipc.SlotFull}
 	if s, ok := cfg.Transport.(ipc.Slotted); ok {
 		k.slot = s.ReplySlot()

@@ -6,19 +6,24 @@ import (
 	"starling/arch/isa"
 	"starling/ipc"
 	"starling/ipc/planted"
+	"starling/personality/clock"
 	"starling/personality/signal"
 	"starling/personality/state"
 	"starling/personality/uprobe"
 )
 
-// Handle is one event of the kernel, to its end: when it returns every thread rests. The way
-// of a system call that does not block and of which nobody wants to know is here, without a call
-// that it can do without.
+// Handle is one event of the kernel, to its end: when it returns every thread rests.
 func (k *Core) Handle(ev *ipc.Event) {
-	if ev.Kind != ipc.EventSyscall {
+	if ev.Kind == ipc.EventSyscall {
+		k.Syscall(ev)
+	} else {
 		k.handleRare(ev)
-		return
 	}
+}
+
+// Syscall is Handle for system calls. The way of one that does not block and of which nobody
+// wants to know is here, without a call that it can do without.
+func (k *Core) Syscall(ev *ipc.Event) {
 	k.Clock.SetNow(ev.Time)
 	t := k.find(ev)
 	if t == nil {
@@ -36,7 +41,7 @@ func (k *Core) Handle(ev *ipc.Event) {
 	isa.Arguments(t.frame, &c.Args)
 	c.Again, c.TimedOut = false, false
 	if number != unix.SYS_RESTART_SYSCALL {
-		*c.State = state.CallT{}
+		t.state = state.CallT{}
 	}
 	t.Run = Calling
 	r := k.handler(number)(c)
@@ -45,7 +50,7 @@ func (k *Core) Handle(ev *ipc.Event) {
 		t.Run = Running
 		mask := t.changed | ipc.MaskResult
 		t.changed = 0
-		if !k.slot.Put(t.token, mask) {
+		if !k.slot.Put(&t.token, mask) {
 			k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
 		}
 	} else {
@@ -102,7 +107,7 @@ func (k *Core) handleRare(ev *ipc.Event) {
 			k.run(t)
 		}
 	case ipc.EventTimer:
-		k.armed = 0
+		k.armed = clock.Never
 	}
 	k.settle()
 }
@@ -111,8 +116,7 @@ func (k *Core) handleRare(ev *ipc.Event) {
 // the case of nearly every system call.
 func (k *Core) quiet() bool {
 	e := k.Clock.Earliest()
-	return len(k.ready) == 0 && k.Waits.Idle() &&
-		(e == 0 || e >= k.armed && k.armed != 0 && e > k.Clock.Now())
+	return len(k.ready) == 0 && k.Waits.Idle() && e >= k.armed && e > k.Clock.Now()
 }
 
 // arrived finds the thread of an event that is no system call.
@@ -126,17 +130,22 @@ func (k *Core) arrived(ev *ipc.Event) *Thread {
 
 // find finds the thread of an event; nil when it is stale.
 func (k *Core) find(ev *ipc.Event) *Thread {
-	if ev.Badge >= uint64(len(k.slots)) {
-		return nil
+	if ev.Badge < uint64(len(k.slots)) {
+		if t := k.slots[ev.Badge]; t != nil && t.trapped(&ev.Token) {
+			return t
+		}
 	}
-	t := k.slots[ev.Badge]
-	if t == nil || t.token.Thread != ev.Token.Thread || t.token.Generation != ev.Token.Generation || t.Run != Running {
-		return nil
+	return nil
+}
+
+// trapped: a token of the running thread that was not handled before, here or by the pager:
+// what it tells of would happen twice.
+func (t *Thread) trapped(by *ipc.Token) bool {
+	if planted.StaleEvent {
+		return t.Run == Running && t.token.Name() == by.Name()
 	}
-	if s := ev.Token.Sequence; (s <= t.token.Sequence || s != t.frame.Event.Sequence) && !planted.StaleEvent {
-		return nil // one that was handled before, here or by the pager: it would happen twice
-	}
-	return t
+	return t.Run == Running && t.token.Name() == by.Name() &&
+		by.Sequence > t.token.Sequence && by.Sequence == t.frame.Event.Sequence
 }
 
 // account takes the token of an event and the time that it was away for.
@@ -327,7 +336,7 @@ func (k *Core) enqueue(t *Thread) {
 // outside of Handle calls it.
 func (k *Core) Settle() {
 	for {
-		if e := k.Clock.Earliest(); e != 0 && e <= k.Now() {
+		if k.Clock.Earliest() <= k.Now() {
 			k.Clock.Advance(k.Now())
 		}
 		for {
@@ -350,7 +359,7 @@ func (k *Core) Settle() {
 		}
 		k.ready = k.ready[:0]
 	}
-	if e := k.Clock.Earliest(); e != 0 && (k.armed == 0 || e < k.armed) {
+	if e := k.Clock.Earliest(); e < k.armed {
 		// A deadline that went away stays armed: the event finds nothing to do.
 		k.armed = e
 		k.Transport.TimerSet(k.Endpoint, e)
@@ -502,7 +511,7 @@ func (k *Core) exception(t *Thread, ev *ipc.Event) {
 		}
 	}
 	if isa.NeedsFP(ev.Vector) {
-		k.Transport.ThreadSync(ipc.Handle(t.Handle), ipc.MaskFP)
+		k.Transport.EventSync(t.token, ipc.MaskFP)
 	}
 	if isa.IsDebugTrap(ev.Vector) {
 		if t.attention&AttendUnstep != 0 {

@@ -162,7 +162,7 @@ func (t *Thread) endStep(tr *Trace) {
 // has a newer one already.
 func (k *Core) syncFP(t *Thread) {
 	if !t.Fresh && t.changed&ipc.MaskFP == 0 {
-		k.Transport.ThreadSync(ipc.Handle(t.Handle), ipc.MaskFP)
+		k.Transport.EventSync(t.token, ipc.MaskFP)
 	}
 }
 

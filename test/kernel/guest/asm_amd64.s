@@ -8,7 +8,8 @@
 // A server that answers every message with the message itself, capability
 // included. Its endpoint is in RBX. Numbers: ipc/callnum.
 TEXT ·echoServer(SB),NOSPLIT|NOFRAME,$0
-	MOVQ	BX, DI
+	MOVQ	BX, BP // waiting loses RBX
+	MOVQ	BP, DI
 	MOVL	$1, AX // Wait
 	SYSCALL
 loop:
@@ -17,7 +18,7 @@ loop:
 	MOVQ	R8, DX
 	MOVQ	R10, R8
 	MOVQ	R9, R10
-	MOVQ	BX, DI
+	MOVQ	BP, DI
 	MOVL	$6, AX // AnswerWait
 	SYSCALL
 	JMP	loop
@@ -109,18 +110,18 @@ more:
 // Makes the kernel calls that are listed from 0x700000 on, seven words each, until
 // one has number 0; then it traps.
 TEXT ·randomServer(SB),NOSPLIT|NOFRAME,$0
-	MOVL	$0x700000, R12
+	MOVL	$0x700000, BP
 each:
-	MOVQ	0(R12), AX
+	MOVQ	0(BP), AX
 	TESTQ	AX, AX
 	JEQ	done
-	MOVQ	8(R12), DI
-	MOVQ	16(R12), SI
-	MOVQ	24(R12), DX
-	MOVQ	32(R12), R10
-	MOVQ	40(R12), R8
-	MOVQ	48(R12), R9
-	ADDQ	$56, R12
+	MOVQ	8(BP), DI
+	MOVQ	16(BP), SI
+	MOVQ	24(BP), DX
+	MOVQ	32(BP), R10
+	MOVQ	40(BP), R8
+	MOVQ	48(BP), R9
+	ADDQ	$56, BP
 	SYSCALL
 	JMP	each
 done:

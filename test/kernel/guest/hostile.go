@@ -205,7 +205,11 @@ func hostileReplies(g *guest) error {
 		seed = seed*6364136223846793005 + 1442695040888963407
 		return values[seed>>33%uint64(len(values))]
 	}
-	for range 400 {
+	for i := range 400 {
+		mask := everything | ipc.MaskDebug | ipc.MaskFP
+		if i%2 != 0 {
+			mask = ipc.MaskGeneral | ipc.MaskControl
+		}
 		g.together = true
 		p, err := g.run(callForever)
 		if err != nil {
@@ -219,7 +223,7 @@ func hostileReplies(g *guest) error {
 			&p.frame.Debug.DR0, &p.frame.Debug.DR1, &p.frame.Debug.DR6, &p.frame.Debug.DR7} {
 			*to = next()
 		}
-		if err := p.reply(ipc.ActionResume, everything|ipc.MaskDebug|ipc.MaskFP); err != nil {
+		if err := p.reply(ipc.ActionResume, mask); err != nil {
 			return err
 		}
 		if err := g.t.TimerSet(g.trap, g.t.Now()+milliseconds/10); err != nil {

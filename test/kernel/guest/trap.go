@@ -15,6 +15,7 @@ var trapCases = []testCase{
 	{"a fault goes to the fault endpoint and on when forwarded", faults},
 	{"a thread without a fault endpoint faults to the trap endpoint", noFaultEndpoint},
 	{"a stale token is refused", staleTokens},
+	{"a reply of all general registers is what the program goes on with", wholeFrame},
 	{"a parked thread keeps its token", park},
 	{"a jump that is not canonical is an exception of the thread", badJump},
 	{"a computing thread can be recalled", recall},
@@ -215,6 +216,9 @@ func staleTokens(g *guest) error {
 		if err := g.t.Wait(g.trap, &ev); err != ipc.ErrStale {
 			return errorf("token %v: %v, %s", bad, err, show(&ev))
 		}
+		if err := g.t.EventSync(bad, ipc.MaskFP); err != ipc.ErrStale {
+			return errorf("sync by token %v: %v", bad, err)
+		}
 	}
 	if err := p.reply(ipc.ActionResume, 0); err != nil {
 		return err
@@ -223,6 +227,9 @@ func staleTokens(g *guest) error {
 		return err
 	}
 	// Masks and actions that do not exist.
+	if err := g.t.EventSync(p.token, 0x8000); err != ipc.ErrInvalid {
+		return errorf("sync of groups that do not exist: %v", err)
+	}
 	for _, r := range []ipc.Reply{{Token: p.token, Mask: 0x8000}, {Token: p.token, Action: ipc.ActionYield + 1}, {Token: p.token, Action: ipc.ActionForward, Class: 1}} {
 		var ev ipc.Event
 		if err := g.t.Reply(r); err != nil {
@@ -237,6 +244,31 @@ func staleTokens(g *guest) error {
 	}
 	if err := g.t.ThreadDestroy(p.thread); err != ipc.ErrGone {
 		return errorf("destroying a killed thread: %v", err)
+	}
+	return nil
+}
+
+// wholeFrame: what the frame holds is what the program goes on with.
+func wholeFrame(g *guest) error {
+	p, err := g.run(callForever)
+	if err != nil {
+		return err
+	}
+	r := &p.frame.Regs
+	kept := []*uint64{&r.R15, &r.R14, &r.R13, &r.R12, &r.BP, &r.BX, &r.R10, &r.R9, &r.R8, &r.AX, &r.DX, &r.SI, &r.DI, &r.SP}
+	for round := range uint64(20) {
+		if _, err := p.expect(ipc.EventSyscall); err != nil {
+			return err
+		}
+		for i, to := range kept {
+			if want := round<<8 | uint64(i); round > 0 && *to != want {
+				return errorf("round %d: register %d is %#x", round, i, *to)
+			}
+			*to = (round+1)<<8 | uint64(i)
+		}
+		if err := p.reply(ipc.ActionResume, ipc.MaskGeneral|ipc.MaskControl); err != nil {
+			return err
+		}
 	}
 	return nil
 }

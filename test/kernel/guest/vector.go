@@ -11,7 +11,8 @@ import (
 
 var vectorCases = []testCase{
 	{"programs that use AVX and x87 run side by side", keepers},
-	{"the vector state travels through the frame", vectorSync},
+	{"the vector state travels through the frame", threadVectors},
+	{"the vector state travels through the frame by the short way", eventVectors},
 	{"a hostile XSAVE image hurts nobody", hostileVectors},
 }
 
@@ -50,7 +51,15 @@ const (
 	ymmHighAt = 576
 )
 
-func vectorSync(g *guest) error {
+func threadVectors(g *guest) error {
+	return vectorSync(g, ipc.MaskFP, func(p *program) error { return g.t.ThreadSync(p.thread, ipc.MaskFP) })
+}
+
+func eventVectors(g *guest) error {
+	return vectorSync(g, ipc.MaskFP|ipc.MaskGeneral|ipc.MaskControl, func(p *program) error { return g.t.EventSync(p.token, ipc.MaskFP) })
+}
+
+func vectorSync(g *guest, mask ipc.Mask, sync func(*program) error) error {
 	// movq xmm0, rbx; vbroadcastsd ymm1, xmm0; fldpi; syscall; movq [dataAt], xmm0;
 	// vextractf128 xmm2, ymm1, 1; movq [dataAt+8], xmm2; fstp qword [dataAt+16]; int3
 	p, err := g.newProgram([]byte{0x66, 0x48, 0x0f, 0x6e, 0xc3, 0xc4, 0xe2, 0x7d, 0x19, 0xc8, 0xd9, 0xeb, 0x0f, 0x05,
@@ -67,7 +76,7 @@ func vectorSync(g *guest) error {
 	if _, err := p.expect(ipc.EventSyscall); err != nil {
 		return err
 	}
-	if err := g.t.ThreadSync(p.thread, ipc.MaskFP); err != nil {
+	if err := sync(p); err != nil {
 		return err
 	}
 	x := p.frame.XSave[:]
@@ -77,7 +86,7 @@ func vectorSync(g *guest) error {
 	}
 	binary.LittleEndian.PutUint64(x[xmmAt:], 42)
 	binary.LittleEndian.PutUint64(x[ymmHighAt+16:], 43)
-	if err := p.reply(ipc.ActionResume, ipc.MaskFP); err != nil {
+	if err := p.reply(ipc.ActionResume, mask); err != nil {
 		return err
 	}
 	if _, err := p.exception(3); err != nil {
@@ -94,15 +103,29 @@ func hostileVectors(g *guest) error {
 	if err != nil {
 		return err
 	}
+	var present [8]byte
 	for i := range 50 {
 		if _, err := p.expect(ipc.EventSyscall); err != nil {
 			return err
+		}
+		if i == 0 {
+			if err := g.t.EventSync(p.token, ipc.MaskFP); err != nil {
+				return err
+			}
+			copy(present[:], p.frame.XSave[headerAt:])
 		}
 		all := unsafe.Slice(&p.frame.XSave[0], len(p.frame.XSave))
 		for j := range all {
 			all[j] = byte(i*j*37+i) | byte(0xff>>(i%9))
 		}
-		if err := p.reply(ipc.ActionResume, ipc.MaskFP); err != nil {
+		mask := ipc.MaskFP
+		if i%2 != 0 {
+			mask |= ipc.MaskGeneral | ipc.MaskControl
+		}
+		if i%4 == 3 { // just what the processor has
+			copy(all[headerAt:], present[:])
+		}
+		if err := p.reply(ipc.ActionResume, mask); err != nil {
 			return err
 		}
 	}

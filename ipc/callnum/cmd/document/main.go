@@ -43,8 +43,8 @@ SYSCALL instruction is an event like any other trap.
 
 A call is the SYSCALL instruction with its number in RAX and arguments in RDI RSI RDX R10 R8 R9, in this order. It
 returns a status in RAX: 0 or more is success, below 0 an error. Results are in RDX RSI R8 RDI R9 R10, in this order.
-RCX, R11 and all vector registers are lost; RBX RBP RSP R12 to R15 and the bases of FS and GS are kept. Messages and
-longer arguments go through the server's message buffer. A handle is a slot of the server's capability table; 0 is
+RCX, R11 and all vector registers are lost; RBP RSP and the bases of FS and GS are kept, RBX and R12 to R15 by all but
+Wait, ReplyWait and AnswerWait. Messages and longer arguments go through the server's message buffer. A handle is a slot of the server's capability table; 0 is
 never valid. A token is two words: thread number | generation<<32, and sequence.
 
 `
