@@ -1,8 +1,6 @@
 package client
 
 import (
-	"unsafe"
-
 	"starling/ipc"
 	"starling/pager/table"
 )
@@ -27,24 +25,41 @@ func (c *Client) SpacePage(s Space, va uint64) (*Page, table.Entry) {
 	return nil, 0
 }
 
-// SpaceBytes returns the bytes from va on that are in one page, at most n, which is not
-// negative; nil if the access needs Resolve. In the way of every copy to and
-// from a program.
-func (c *Client) SpaceBytes(s Space, va uint64, n int, access ipc.Access) []byte {
-	page := va >> table.PageShift
-	l := c.leaf(s, page)
-	if l.holds(s, page, c) {
-		e := l.node[page%table.NodeEntries]
-		if p := c.window.Page(e.Frame()); p != nil && e.Allows(access) {
-			off := va % table.PageSize
-			return unsafe.Slice(&p[off], min(uint64(n), table.PageSize-off))
+// Spots remembers where the entries of some pages of a space are: programs hand over the same
+// few buffers again and again. It holds as long as a leaf does; entries are read anew each time.
+type Spots [4]Spot
+
+// Spot is one of them.
+type Spot struct {
+	page  uint64 // number of the page + 1; 0: nothing is remembered
+	freed uint64 // table.Header.NodesFreed
+	entry *table.Entry
+	_     uint64 // indexing shifts
+}
+
+// Of is where the page of va is remembered, if it is.
+func (s *Spots) Of(va uint64) *Spot { return &s[va>>table.PageShift%uint64(len(s))] }
+
+// Spotted is the frame behind va, if spot remembers its page and the access needs
+// no Resolve; else nil. In the way of every copy to and from a program.
+func (c *Client) Spotted(spot *Spot, va uint64, access ipc.Access) *Page {
+	if spot.page == va>>table.PageShift+1 && spot.freed == c.view.Header.NodesFreed {
+		if e := *spot.entry; e.Allows(access) {
+			return c.window.Frame(e)
 		}
-		return nil
-	}
-	if c.findLeaf(l, s, page) {
-		return c.SpaceBytes(s, va, n, access)
 	}
 	return nil
+}
+
+// Remember makes spot remember va's page of the space s; false: it was never touched.
+func (c *Client) Remember(spot *Spot, s Space, va uint64) bool {
+	page := va >> table.PageShift
+	l := c.leaf(s, page)
+	if !l.holds(s, page, c) && !c.findLeaf(l, s, page) {
+		return false
+	}
+	spot.page, spot.freed, spot.entry = page+1, l.freed, &l.node[page%table.NodeEntries]
+	return true
 }
 
 // leaf remembers where the entries of a block of pages are: the way there through the

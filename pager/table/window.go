@@ -39,6 +39,15 @@ func (w *Window) Page(phys uint64) *Page {
 	return (*Page)(unsafe.Add(w.base, off))
 }
 
+// Frame returns the frame of an entry, nil if the window does not show it.
+func (w *Window) Frame(e Entry) *Page {
+	off := e.Frame() - w.low // both are page-aligned
+	if off >= w.size {
+		return nil
+	}
+	return (*Page)(unsafe.Add(w.base, off))
+}
+
 // Node returns the table node at physical address phys, nil if the window does
 // not show it. No node is at address 0, so an empty entry finds nil.
 func (w *Window) Node(phys uint64) *Node {

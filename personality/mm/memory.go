@@ -11,8 +11,20 @@ import (
 // Span implements usermem.Memory. The hot path sends no message.
 func (s *Space) Span(va uint64, n int, access ipc.Access) ([]byte, unix.Errno) {
 	// Nothing is present from TaskSize on.
-	if b := s.m.Pager.SpaceBytes(s.Pager, va, n, access); b != nil {
-		return b, 0
+	if p := s.m.Pager.Spotted(s.spots.Of(va), va, access); p != nil {
+		off := va & pageMask
+		return p[off:min(off+uint64(n), pageSize)], 0
+	}
+	return s.find(va, n, access)
+}
+
+// find is Span for a page that is not remembered.
+func (s *Space) find(va uint64, n int, access ipc.Access) ([]byte, unix.Errno) {
+	if s.m.Pager.Remember(s.spots.Of(va), s.Pager, va) {
+		if p := s.m.Pager.Spotted(s.spots.Of(va), va, access); p != nil {
+			off := va & pageMask
+			return p[off:min(off+uint64(n), pageSize)], 0
+		}
 	}
 	return s.resolve(va, n, access)
 }

@@ -61,6 +61,7 @@ type Space struct {
 	Probed bool
 
 	m         *Manager
+	spots     client.Spots // pages that were read or written last
 	refs      int32
 	area      client.Object
 	areaSlots uint32                  // in use
@@ -104,7 +105,7 @@ func (s *Space) Put() {
 	if s.Pager != 0 {
 		s.m.Pager.SpaceDestroy(s.Pager)
 		s.m.Transport.CapDelete(s.Handle)
-		s.Pager, s.Handle = 0, 0
+		s.Pager, s.Handle, s.spots = 0, 0, client.Spots{}
 	}
 	s.forget()
 }
@@ -261,7 +262,7 @@ func (s *Space) Fork() (*Space, unix.Errno) {
 		return nil, errno(st)
 	}
 	c := *s
-	c.ID, c.refs = m.NewID(), 1
+	c.ID, c.refs, c.spots = m.NewID(), 1, client.Spots{}
 	c.Pager, c.Handle = client.Space(b.Value(i)), b.Handle()
 	c.LockFuture, c.locked = false, 0
 	c.Area, c.area, c.areaSlots, c.areaCode = 0, 0, 0, nil

@@ -53,6 +53,8 @@ func (k *Core) Syscall(ev *ipc.Event) {
 		if !k.slot.Put(&t.token, mask) {
 			k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
 		}
+	} else if r == NoReturn && t.restored() {
+		k.resume(t)
 	} else {
 		k.called(t, r)
 		k.run(t)
@@ -74,6 +76,11 @@ func (k *Core) watched(t *Thread) bool {
 	k.enter(t)
 	k.run(t)
 	return true
+}
+
+// restored: the thread is where sigreturn(2) has put it, and nothing holds it there.
+func (t *Thread) restored() bool {
+	return t.attention == 0 && t.Run == Calling && !t.RestoreMask && !isa.InCall(t.frame)
 }
 
 // settle is Settle if the event set anything off.
@@ -456,9 +463,9 @@ func (k *Core) resume(t *Thread) {
 	if t.Fresh {
 		t.Fresh = false
 		k.Transport.ThreadStart(ipc.Handle(t.Handle), mask, 0, 0)
-		return
+	} else if !k.slot.Put(&t.token, mask) {
+		k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
 	}
-	k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
 }
 
 // fault is a page fault that the pager could not resolve.

@@ -212,7 +212,8 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	state := t.altState(sp)
 	s.Alt.Base, s.Alt.Size, s.Alt.Flags = t.AltBase, t.AltSize, t.AltFlags&altDisarm|state
 	s.Fault.Address, s.Fault.Error, s.Fault.Vector = t.FaultAddress, t.FaultError, t.FaultVector
-	s.Errno, s.Code, s.Payload = i.Errno, i.Code, i.Payload
+	s.Errno, s.Code = i.Errno, i.Code
+	s.Payload = i.Payload
 
 	sp, onAlt := isa.BelowRedZone(sp), state == ssOnStack
 	if a.Flags&signal.OnStack != 0 && state == 0 {
@@ -314,7 +315,7 @@ func SignalReturn(c *Call) Result {
 	isa.RestoreSignal(f, b, r)
 	t.Change(mask)
 	t.setMask(signal.Set(r.Mask))
-	if !k.restoreFP(t, r.FP) {
+	if !k.restoreFP(t, r.FP, b, at) {
 		return k.badFrame(t)
 	}
 	t.SetAltStack(r.Alt, 0)
@@ -329,8 +330,13 @@ func SignalReturn(c *Call) Result {
 const wordSize = 8
 
 // restoreFP takes the floating-point state from the area at va; 0: the initial state, which
-// is what is left of an area that cannot be read, too.
-func (k *Core) restoreFP(t *Thread, va uint64) bool {
+// is what is left of an area that cannot be read, too. Most often it is in the bytes at from, which
+// are the rest of a page.
+func (k *Core) restoreFP(t *Thread, va uint64, page []byte, from uint64) bool {
+	if off := va - from; va%isa.FPAlign == 0 && off < uint64(len(page)) && uint64(len(page))-off >= uint64(isa.FPAreaSize(&k.CPU)) {
+		area := page[off:]
+		return isa.RestoreFP(&k.CPU, t.frame, area, nil, isa.FPSize(&k.CPU, area, nil))
+	}
 	if va == 0 {
 		isa.ResetFP(t.frame)
 		return true

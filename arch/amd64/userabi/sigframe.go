@@ -79,6 +79,22 @@ const (
 	_ = -(unsafe.Sizeof(softwareBytes{}) ^ (legacySize - fxSoftware))
 )
 
+// xsaveArea is the beginning of an XSAVE area as a signal frame has it.
+type xsaveArea struct {
+	_                [fxMXCSR]byte
+	mxcsr, mxcsrMask uint32
+	_                [fxSoftware - fxMXCSR - 8]byte
+	software         softwareBytes
+	header           [headerSize / 8]uint64
+}
+
+const _ = -(unsafe.Offsetof(xsaveArea{}.header) ^ xsaveHeader)
+
+// copyArea copies n bytes, a multiple of 8. Defined in copy_amd64.s.
+//
+//go:noescape
+func copyArea(to, from *byte, n int)
+
 // AltStack is sigaltstack(2)'s stack as the frame carries it.
 type AltStack struct {
 	Base, Size uint64
@@ -122,6 +138,16 @@ func FPAreaSize(cpu *CPU) int { return int(cpu.XSize) + magic2Size }
 // area at fp. The memory from addr on is low, up to the end of its page, and high. The
 // floating-point state in f must have been synced.
 func BuildSignal(cpu *CPU, f *Frame, s *SignalFrame, addr, fp uint64, low, high []byte) {
+	if at := int(fp - addr); len(high) == 0 && len(low) >= SignalFrameSize && len(low)-at >= FPAreaSize(cpu) {
+		(*signalFrame)(unsafe.Pointer(&low[0])).put(f, s, fp)
+		low = low[at:]
+		copyArea(&low[0], &f.XSave[0], int(cpu.XSize))
+		area := (*xsaveArea)(unsafe.Pointer(&low[0]))
+		area.software = softwareBytes{Magic1: xstateMagic1, ExtendedSize: cpu.XSize + magic2Size, Features: cpu.XFeatures, Size: cpu.XSize}
+		area.header[0] |= featureX87 | featureSSE // see below
+		put32(low[cpu.XSize:], xstateMagic2)
+		return
+	}
 	if len(low) >= SignalFrameSize {
 		(*signalFrame)(unsafe.Pointer(&low[0])).put(f, s, fp)
 	} else {
@@ -293,9 +319,19 @@ func FPSize(cpu *CPU, low, high []byte) int {
 // it once more. False when the header is one that XRSTOR refuses (SDM 1 13.8: unknown
 // components, or reserved bytes that are not zero); then all is initial.
 func RestoreFP(cpu *CPU, f *Frame, low, high []byte, n int) bool {
+	size := n - magic2Size
+	if size == int(cpu.XSize) && len(low) >= n && get32(low[size:]) == xstateMagic2 {
+		area := (*xsaveArea)(unsafe.Pointer(&low[0]))
+		if h := &area.header; h[0] == cpu.XFeatures && area.software.Features == cpu.XFeatures && h[1]|h[2]|h[3]|h[4]|h[5]|h[6]|h[7] == 0 {
+			// All that the processor has, in one piece.
+			copyArea(&f.XSave[0], &low[0], size)
+			to := (*xsaveArea)(unsafe.Pointer(&f.XSave))
+			to.mxcsr, to.mxcsrMask, to.software = to.mxcsr&mxcsrMask, 0, softwareBytes{}
+			return true
+		}
+	}
 	x := f.XSave[:cpu.XSize]
 	features := uint64(featureX87 | featureSSE)
-	size := n - magic2Size
 	var magic2 [magic2Size]byte
 	if n > legacySize {
 		gather(magic2[:], low, high, size)
