@@ -27,18 +27,17 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	SAVE_VECTORS
 
 	// Does a server wait?
-	MOVQ	LINK(Link_Gate)(DI), R11
-	MOVQ	Gate_Waiter(R11), CX
+	MOVQ	LINK(Link_Frame)(DI), R11
+	PUBLISH(CX, registers_DI)
+	MOVQ	LINK(Link_Gate)(DI), CX
+	MOVQ	Gate_Waiter(CX), CX
 	TESTQ	CX, CX
 	JEQ	long
 
-	// The frame. RDI, RCX and R11 are in the context only by now.
-	MOVQ	LINK(Link_Frame)(DI), R11
+	// The frame. RCX and R11 are in the context only by now.
 	EACH(PUBLISH)
 	PUBLISH(AX, registers_OrigAX)
 	PUBLISH(SP, registers_SP)
-	LOAD(BX, registers_DI)
-	PUBLISH(BX, registers_DI)
 	LOAD(BX, registers_IP)
 	PUBLISH(BX, registers_CX)
 	PUBLISH(BX, registers_IP)
@@ -74,7 +73,6 @@ server:
 	// What the server keeps; the results of its wait will be the rest.
 	SAVE(BP, registers_BP)
 	SAVE(SP, registers_SP)
-	MOVQ	$0, Context_slow(DI) // a step of its own only hits itself
 	MOVQ	$0, Gate_Last(R11)
 	MOVQ	DI, Gate_Waiter(R11)
 	MOVQ	$const_StateWaiting, LINK(Link_State)(DI)

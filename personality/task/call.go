@@ -10,17 +10,17 @@ import (
 )
 
 // Result is what a system call handler returns: a value for the program, minus
-// an errno, or one of the two special results below.
+// an errno, or one of the special results below, which fit the immediate operand of a comparison.
 type Result int64
 
 const (
 	// Blocked: the call waits, as recorded by Call.Block. It must be returned as it is.
-	Blocked Result = -1 << 40
+	Blocked Result = -1 << 30
 	// NoReturn: the call set the registers itself, or its thread will not go on in
 	// this call: sigreturn, execve, exit.
-	NoReturn Result = -1<<40 + 1
+	NoReturn Result = -1<<30 + 1
 	// Yielded is the result 0 of a call that lets the other programs run first.
-	Yielded Result = -1<<40 + 2
+	Yielded Result = -1<<30 + 2
 )
 
 // Err is the result of a failed call. Errno 0 is the result 0.
