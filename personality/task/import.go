@@ -41,8 +41,8 @@ func (k *Core) Import(t *state.TasksT, m *state.MemoryT, r *vfs.Restorer) unix.E
 	}
 	k.MM.RestoreVDSO(m.Vdso)
 
-	im := importer{k: k, r: r, creds: map[uint64]*cred.Cred{}, handlers: map[uint64]*signal.Handlers{},
-		spaces: map[uint64]*mm.Space{}, threads: map[int32]*Thread{}}
+	im := importer{k: k, r: r, creds: map[uint64]*cred.Cred{}, handlers: make(map[uint64]*signal.Handlers, len(t.Handlers)),
+		spaces: make(map[uint64]*mm.Space, len(m.Spaces)), threads: make(map[int32]*Thread, len(t.Threads))}
 	for _, x := range t.Creds {
 		im.creds[x.Id] = cred.Import(x)
 	}

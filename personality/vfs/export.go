@@ -16,7 +16,8 @@ type exporter struct {
 
 // Export is the whole state of the file layer. It changes nothing.
 func (v *VFS) Export() *state.VFST {
-	x := &exporter{inodes: map[*Inode]bool{}, dentries: map[*Dentry]bool{}, t: &state.VFST{}}
+	const usual = 512 // names in core: the maps do not grow in steps meanwhile
+	x := &exporter{inodes: make(map[*Inode]bool, usual), dentries: make(map[*Dentry]bool, usual), t: &state.VFST{}}
 	t := x.t
 	t.NextDev, t.NextMountOrder, t.NextMountNumber = v.nextDev, v.nextMountOrder, v.nextMountNumber
 	if v.Root != nil {

@@ -61,8 +61,9 @@ func (r *Restorer) FSContext(id uint64) *FSContext {
 // kinds and devices registered. EINVAL for a state that is not whole.
 func (v *VFS) Import(t *state.VFST) (*Restorer, unix.Errno) {
 	r := &Restorer{
-		V: v, supers: map[uint64]*Super{}, inodes: map[uint64]*Inode{}, dentries: map[uint64]*Dentry{},
-		mounts: map[uint64]*Mount{}, files: map[uint64]*File{}, tables: map[uint64]*FDTable{}, fss: map[uint64]*FSContext{},
+		V: v, supers: map[uint64]*Super{}, inodes: make(map[uint64]*Inode, len(t.Inodes)), dentries: make(map[uint64]*Dentry, len(t.Dentries)),
+		mounts: map[uint64]*Mount{}, files: make(map[uint64]*File, len(t.Files)), tables: make(map[uint64]*FDTable, len(t.FdTables)),
+		fss: make(map[uint64]*FSContext, len(t.FsContexts)),
 	}
 	v.nextDev, v.nextMountOrder, v.nextMountNumber = t.NextDev, t.NextMountOrder, t.NextMountNumber
 	for _, step := range []func(*state.VFST) unix.Errno{

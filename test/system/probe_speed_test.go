@@ -29,11 +29,17 @@ func TestProbeSpeed(t *testing.T) {
 			t.Errorf("%s takes %.0f instructions, at most %.0f are allowed\n%+v", c.Name, cost[c.Name], c.Target, got)
 		}
 	}
-	for _, pair := range [][2]string{{"getpid", "getpid_beside"}, {"int3", "int3_beside"}, {"mmap_touch", "mmap_beside"}} {
-		alone, beside := cost[pair[0]], cost[pair[1]]
-		// What the servers do for memory depends on where in it things lie, by one part in fifty.
-		if alone == 0 || beside > alone*1.04 {
-			t.Errorf("%s takes %.1f instructions, %.1f beside a probed process", pair[0], alone, beside)
+	for _, c := range []struct {
+		alone, beside string
+		most          float64
+	}{
+		{"getpid", "getpid_beside", 1.01},
+		{"int3", "int3_beside", 1.02},
+		// What the servers do for memory depends on where in it things lie.
+		{"mmap_touch", "mmap_beside", 1.1},
+	} {
+		if alone, beside := cost[c.alone], cost[c.beside]; alone == 0 || beside > alone*c.most {
+			t.Errorf("%s takes %.1f instructions, %.1f beside a probed process", c.alone, alone, beside)
 		}
 	}
 }

@@ -26,9 +26,7 @@ func (r *Root) askServers(id uint64) {
 		r.say(control.ToHost{ID: id, Servers: r.describeServers(!r.swapping())})
 		return
 	}
-	n := r.order(s.now, supervise.Order{Command: supervise.CommandSign})
-	_ = r.t.Notify(s.endpoint, supervise.HandOverBit)
-	r.questions = append(r.questions, question{id, s.now, n, r.t.Now() + patience})
+	r.questions = append(r.questions, question{id, s.now, r.askSign(s.now), r.t.Now() + patience})
 	r.setTimer()
 }
 

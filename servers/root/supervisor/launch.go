@@ -72,6 +72,7 @@ type instance struct {
 	thread  ipc.Handle
 	adopted client.Space // the pager's name of the space, 0 if it has none
 	serial  int          // its generation, if it becomes the server
+	given   uint32       // number of the last order that it is to answer
 	dead    bool
 }
 

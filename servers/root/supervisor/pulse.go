@@ -1,10 +1,6 @@
 package supervisor
 
-import (
-	"fmt"
-
-	"starling/ipc/supervise"
-)
+import "fmt"
 
 // A server that runs in circles, or waits for what never comes, traps nowhere. Of those
 // that the manifest gives a limit (hang), root wants a sign of life once a second, at
@@ -49,8 +45,7 @@ func (r *Root) feelPulse(now int64) {
 		}
 		p := &s.pulse
 		if p.asked == 0 || s.now.signed(p.asked) {
-			*p = pulse{asked: r.order(s.now, supervise.Order{Command: supervise.CommandSign})}
-			_ = r.t.Notify(s.endpoint, supervise.HandOverBit)
+			*p = pulse{asked: r.askSign(s.now)}
 			continue
 		}
 		if !late {

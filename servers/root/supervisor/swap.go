@@ -54,7 +54,21 @@ func (r *Root) order(in *instance, o supervise.Order) uint32 {
 	r.orders++
 	o.Number = r.orders
 	in.page().PutOrder(o)
+	if o.Command != supervise.CommandStart { // which is not answered
+		in.given = o.Number
+	}
 	return o.Number
+}
+
+// askSign asks an instance for a sign of life and returns the number of the order to wait
+// for. There is room for one order only: while one is not answered, its answer is the sign.
+func (r *Root) askSign(in *instance) uint32 {
+	if !in.signed(in.given) {
+		return in.given
+	}
+	n := r.order(in, supervise.Order{Command: supervise.CommandSign})
+	_ = r.t.Notify(in.endpoint, supervise.HandOverBit)
+	return n
 }
 
 // startSwap does what a line of the host asks for.
