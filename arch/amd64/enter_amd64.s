@@ -208,6 +208,8 @@ publish:
 	REP; MOVSQ
 	MOVQ	R12, DI
 	MOVQ	R9, CX
+	MOVQ	BX, R9
+	XORL	BX, BX
 	JMP	·deliver(SB)
 long:
 	JMP	·leave(SB)

@@ -46,12 +46,14 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	PUBLISH(BX, registers_Flags)
 	PUBLISH($const_selUserCode, registers_CS)
 	PUBLISH($const_selUserData, registers_SS)
-	SAVE_BASES
-	PUBLISH(BX, registers_GSBase)
-	LOAD(BX, registers_FSBase)
+	RDFSBASE_BX
+	SAVE(BX, registers_FSBase)
 	PUBLISH(BX, registers_FSBase)
+	RDGSBASE_BX
+	SAVE(BX, registers_GSBase)
+	PUBLISH(BX, registers_GSBase)
 
-	MOVQ	LINK(Link_Gate)(DI), BX
+	MOVQ	LINK(Link_Gate)(DI), R9
 	MOVQ	LINK(Link_GateBadge)(DI), R10
 	MOVL	$const_kindSyscall, R8 // vector and flags are 0
 	JMP	·deliver(SB)
@@ -171,9 +173,13 @@ long:
 	JMP	·leave(SB)
 
 // The event of the program in DI, whose registers are saved and in its frame, goes to
-// the server in CX, which waits at the gate in BX. R11 is the frame, R10 the badge, R8 kind, vector
+// the server in CX, which waits at the gate in R9. R11 is the frame, R10 the badge, R8 kind, vector
 // and flags as in the frame, R13 and R14 the arguments of the event.
 TEXT ·deliver(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	$const_StateDelivered, LINK(Link_State)(DI)
+	MOVQ	R9, LINK(Link_At)(DI)
+	MOVQ	DI, Gate_Last(R9)
+	MOVQ	$0, Gate_Waiter(R9)
 	// Time of the event, and of the program.
 	TICKS
 	MOVQ	AX, SI
@@ -199,10 +205,6 @@ TEXT ·deliver(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	R8, EVENT(header_Sequence)
 	MOVQ	LINK(Link_Name)(DI), SI
 	MOVQ	SI, EVENT(header_Thread)
-	MOVQ	$const_StateDelivered, LINK(Link_State)(DI)
-	MOVQ	BX, LINK(Link_At)(DI)
-	MOVQ	DI, Gate_Last(BX)
-	MOVQ	$0, Gate_Waiter(BX)
 	INCQ	CPU(perProcessor_short)
 
 	// The server: what it kept, and the results of its wait.
@@ -217,7 +219,6 @@ TEXT ·deliver(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	R10, DX
 	MOVQ	R13, R9
 	MOVQ	R14, R10
-	XORL	BX, BX
 	LOAD(CX, registers_IP)
 	LOAD(SP, registers_SP)
 	LOAD(BP, registers_BP)
