@@ -10,6 +10,7 @@ import (
 	"starling/images/pvh"
 	"starling/ipc/bootconfig"
 	"starling/ipc/bundle"
+	"starling/ipc/lab"
 	"starling/ipc/rootfs"
 	"starling/servers/manifest"
 )
@@ -31,6 +32,7 @@ type System struct {
 	Programs map[string][]byte // by name: the kernel, root and the servers of the manifest
 	Rootfs   []byte            // an ipc/rootfs image
 	Config   bootconfig.Config
+	Faults   []byte // a plan for the labs, nil for none
 }
 
 // Compose makes the boot image. A seed in the configuration makes every random
@@ -56,6 +58,9 @@ func Compose(s System) ([]byte, *pvh.Layout, error) {
 		bundle.File{Name: manifest.FileName, Data: s.Manifest},
 		bundle.File{Name: bootconfig.FileName, Data: config},
 		bundle.File{Name: rootfs.FileName, Data: s.Rootfs})
+	if s.Faults != nil {
+		files = append(files, bundle.File{Name: lab.PlanFile, Data: s.Faults})
+	}
 	image := pvh.Image{Kernel: s.Programs[KernelProgram], Files: files}
 	if s.Config.Seed != 0 {
 		image.Seed = &[2]uint64{s.Config.Seed, ^s.Config.Seed}

@@ -30,6 +30,7 @@ var packages = map[string]program{
 	RootProgram:         {overlay.Server, "./servers/root", nil},
 	"console":           {overlay.Server, "./servers/console", nil},
 	"hello":             {overlay.Server, "./servers/hello", nil},
+	"lab":               {overlay.Server, "./servers/lab", nil},
 	"pager":             {overlay.Server, "./pager/cmd/pager", nil},
 	"linux":             {overlay.Server, "./personality/cmd/linux", nil},
 	"personality-hello": {overlay.Server, "./personality/cmd/hello", nil},

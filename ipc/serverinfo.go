@@ -10,6 +10,7 @@ const (
 	InfoAddress     = 0x0000_0000_0020_0000
 	BufferAddress   = 0x0000_0000_0021_0000
 	InstanceAddress = 0x0000_0000_0022_0000 // the page it shares with root, see ipc/supervise
+	RelayAddress    = 0x0000_0000_0024_0000 // what it shares with the lab that its traps come through, see ipc/relay
 	HeapAddress     = 0x0000_00c0_0000_0000
 	FramesAddress   = 0x0000_3000_0000_0000
 	WindowAddress   = 0x0000_4000_0000_0000

@@ -34,8 +34,10 @@ type options struct {
 	trace     bool
 	traceJSON string
 	missing   bool
+	labs      []string
 	verbose   bool
 	socket    string
+	spare     int
 	swapEvery time.Duration
 	swapWith  []string
 
@@ -53,6 +55,7 @@ func (o *options) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.machine, "machine", "microvm", "machine to emulate: "+strings.Join(qemu.Machines, " or "))
 	f.StringVar(&o.accel, "accel", "auto", "accelerator: "+strings.Join(qemu.Accelerators, ", "))
 	f.StringVar(&o.manifest, "manifest", "", "describe the system by this `FILE` instead of the default")
+	f.StringArrayVar(&o.labs, "lab", nil, "put a fault injector into this wire, `FROM>TO`; may be repeated. Without a plan it hands on what comes")
 	f.Uint64Var(&o.seed, "seed", 0, "make every random choice follow from this `NUMBER` (default: a new one each time)")
 	f.BoolVar(&o.icount, "icount", false, "let one instruction take one nanosecond of the machine's time")
 	f.BoolVar(&o.trace, "trace", false, "print every message on every wire to standard error")
@@ -94,6 +97,11 @@ func (o *options) prepare() (*system, error) {
 		}
 	}
 	m, err := manifest.Parse(s.Manifest)
+	if err == nil && len(o.labs) > 0 {
+		if s.Manifest, err = manifest.Tap(s.Manifest, o.labs, o.spare); err == nil {
+			m, err = manifest.Parse(s.Manifest)
+		}
+	}
 	if err != nil {
 		if o.manifest != "" {
 			err = fmt.Errorf("%s: %w", o.manifest, err)

@@ -34,6 +34,21 @@ type ToHost struct {
 	Wires   []Wire   `json:"wires,omitempty"`
 	// Swap: how a swap ended.
 	Swap *Swapped `json:"swap,omitempty"`
+	// Lab: what a lab saw, at the end.
+	Lab *Lab `json:"lab,omitempty"`
+}
+
+// Lab is what the lab in a wire saw since it was armed.
+type Lab struct {
+	From     string `json:"from"`
+	To       string `json:"to"`
+	Messages uint64 `json:"messages"`
+	Hash     uint64 `json:"hash"`   // over all of them
+	Struck   uint64 `json:"struck"` // bit i: rule i of the plan
+	// Counts of each message, in the order of fault.Of.
+	Counts []uint64 `json:"counts"`
+	// Violations are what must not be, in words.
+	Violations []string `json:"violations,omitempty"`
 }
 
 // Server is one server as it is now.

@@ -34,6 +34,12 @@ const _ = -(unsafe.Sizeof(trailer{}) ^ Size) // 0 is the only value that fits
 // unknown is the counter of an answer that says: no such session, nothing was executed.
 const unknown = ^uint32(0)
 
+// gone is the counter of an answer of nobody: the server ended before it answered.
+const gone = unknown - 1
+
+// Gone seals that answer for a session in buf, and returns its length.
+func Gone(buf []byte, session uint32) int { return Seal(buf, 0, session, gone) }
+
 // Seal puts the trailer behind the first n bytes of buf, which has room for it, and returns the length.
 func Seal(buf []byte, n int, session, counter uint32) int {
 	t := trailer{session, counter, sum(buf[:n], session, counter)}

@@ -49,7 +49,7 @@ func (s *Sender) Call(c Caller, buf []byte, endpoint ipc.Handle, n int, cap ipc.
 	}
 	w := s.at(endpoint)
 	copy(s.saved[:n], buf)
-	if w.counter++; w.counter == unknown {
+	if w.counter++; w.counter == gone {
 		w.session = 0
 	}
 	for range Attempts {
@@ -70,8 +70,11 @@ func (s *Sender) Call(c Caller, buf []byte, endpoint ipc.Handle, n int, cap ipc.
 		if ok && session == w.session && counter == w.counter {
 			return body, got, nil
 		}
-		if ok && session == w.session && counter == unknown {
+		switch {
+		case ok && session == w.session && counter == unknown:
 			w.session, w.counter = 0, 1
+		case ok && session == w.session && counter == gone:
+			return 0, 0, ipc.ErrGone
 		}
 		if got != 0 {
 			c.Forget(got)

@@ -27,8 +27,8 @@ type Place struct {
 	Class         Class
 	// Kinds that can happen there, in order.
 	Kinds []Kind
-	// Sim: the wire exists in the simulation only; in a machine no server stands between a program and
-	// the one who gets its traps.
+	// Sim: can be struck in the simulation only. The kernel's own events go straight to who asked for them, and nobody types
+	// in a machine that does the same again.
 	Sim bool
 
 	number int
@@ -54,21 +54,22 @@ var (
 // Places is every row of the matrix.
 var Places = func() []*Place {
 	all := []*Place{
-		{Wire: "program>linux", Message: "syscall", Class: Trap, Kinds: trapKinds, Sim: true},
-		{Wire: "program>linux", Message: "fault", Class: Trap, Kinds: trapKinds, Sim: true},
-		{Wire: "program>linux", Message: "exception", Class: Trap, Kinds: trapKinds, Sim: true},
-		{Wire: "program>linux", Message: "report", Class: Trap, Kinds: trapKinds, Sim: true},
-		{Wire: "program>pager", Message: "fault", Class: Trap, Kinds: faultKinds, Sim: true},
-		{Wire: "linux>program", Message: "reply", Class: Reply, Kinds: replyKinds, Sim: true},
-		{Wire: "pager>program", Message: "reply", Class: Reply, Kinds: replyKinds, Sim: true},
-		{Wire: "pager>program", Message: "forward", Class: Reply, Kinds: replyKinds, Sim: true},
+		{Wire: "program>linux", Message: "syscall", Class: Trap, Kinds: trapKinds},
+		{Wire: "program>linux", Message: "fault", Class: Trap, Kinds: trapKinds},
+		{Wire: "program>linux", Message: "exception", Class: Trap, Kinds: trapKinds},
+		{Wire: "program>linux", Message: "report", Class: Trap, Kinds: trapKinds},
+		{Wire: "program>pager", Message: "fault", Class: Trap, Kinds: faultKinds},
+		{Wire: "linux>program", Message: "reply", Class: Reply, Kinds: replyKinds},
+		{Wire: "pager>program", Message: "reply", Class: Reply, Kinds: replyKinds},
+		{Wire: "pager>program", Message: "forward", Class: Reply, Kinds: replyKinds},
 	}
 	call := func(wire string, ops []string, names map[string]bool, kinds []Kind) {
 		for _, op := range ops {
 			if names[op] {
+				typed := wire == "linux>console" && op == "read"
 				all = append(all,
-					&Place{Wire: wire, Message: op, Class: Request, Kinds: kinds},
-					&Place{Wire: wire, Message: op + "-answer", Class: Answer, Kinds: answerKinds})
+					&Place{Wire: wire, Message: op, Class: Request, Kinds: kinds, Sim: typed},
+					&Place{Wire: wire, Message: op + "-answer", Class: Answer, Kinds: answerKinds, Sim: typed})
 			}
 		}
 	}
@@ -103,6 +104,19 @@ var index = func() map[[2]string]*Place {
 	}
 	return m
 }()
+
+// Programs stands for all programs in the names of wires.
+const Programs = "program"
+
+// Of is every place of what goes from one to another, and of the replies when these are traps.
+func Of(from, to string) (list []*Place) {
+	for _, p := range Places {
+		if p.Wire == from+">"+to || from == Programs && p.Wire == to+">"+from {
+			list = append(list, p)
+		}
+	}
+	return list
+}
 
 // Find is the place of a message on a wire, nil when nothing is injected there.
 func Find(wire, message string) *Place { return index[[2]string{wire, message}] }

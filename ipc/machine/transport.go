@@ -140,6 +140,18 @@ func (t *Transport) Reply(r ipc.Reply) error {
 	return nil
 }
 
+// ReplyOnce is a reply at once, with its status.
+func (t *Transport) ReplyOnce(r ipc.Reply) error {
+	held := t.flush()
+	if err := t.Reply(r); err != nil {
+		return err
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return held
+}
+
 // replySlow is Reply when something is held back already.
 func (t *Transport) replySlow(r ipc.Reply) error {
 	err := t.flush()

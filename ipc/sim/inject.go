@@ -112,13 +112,7 @@ func (l *lab) event(tr *Transport, ep *endpoint, ev *ipc.Event) bool {
 		k.handle(tr, ep, &again)
 		return true
 	case fault.StaleGeneration, fault.StaleSequence:
-		stale := *ev
-		if r.Kind == fault.StaleGeneration {
-			stale.Token.Generation -= 1 + uint32(r.Arg%3)
-		} else {
-			stale.Token.Sequence -= min(stale.Token.Sequence, 1+r.Arg%3)
-		}
-		k.handle(tr, ep, &stale)
+		k.handle(tr, ep, r.Stale(ev))
 		return t.state != waiting || t.Token() != ev.Token
 	case fault.Flip, fault.Field:
 		if tr.name == "pager" {
@@ -193,80 +187,39 @@ func (l *lab) reply(tr *Transport, r ipc.Reply) (done bool, err error) {
 	case fault.Delay:
 		l.k.At(l.k.now+delay(rule), func() { tr.replyOnce(r) })
 		return true, nil
-	case fault.StaleGeneration:
-		stale := r
-		stale.Token.Generation--
-		l.refused(tr, stale, ipc.ErrStale)
-	case fault.StaleSequence:
-		stale := r
-		stale.Token.Sequence -= 1 + rule.Arg%3
-		l.refused(tr, stale, ipc.ErrStale)
+	case fault.StaleGeneration, fault.StaleSequence:
+		l.refused(tr, rule.StaleReply(r), ipc.ErrStale)
 	case fault.DoubleReply:
 		if r.Action == ipc.ActionPark {
 			l.Spare(rule)
 			return false, nil
 		}
 		err = tr.replyOnce(r)
-		again := r
-		again.Action, again.Class = ipc.ActionResume, 0
-		l.refused(tr, again, ipc.ErrStale)
+		l.refused(tr, fault.Again(r), ipc.ErrStale)
 		return true, err
 	case fault.HostileRegisters:
-		return true, l.scribble(tr, t, r, rule.Arg)
+		return true, l.scribble(tr, t, r, rule)
 	case fault.Flip:
 		rule.DamageFrame(&t.frame.Regs)
 	case fault.Field:
-		l.invalid(tr, r, rule.Arg)
+		if err := tr.replyOnce(rule.Invalid(r)); err != ipc.ErrInvalid {
+			l.violation("the kernel took a reply of %s that means nothing: %v", tr.name, err)
+		}
 	}
 	return false, nil
 }
 
-// refused makes a reply that the kernel must refuse, with everything in its mask.
+// refused makes a reply that the kernel must refuse.
 func (l *lab) refused(tr *Transport, r ipc.Reply, want ipc.Error) {
-	r.Mask = maskAll
 	if err := tr.replyOnce(r); err != want {
 		l.violation("the kernel took a reply of %s that it must refuse with %q: %v", tr.name, want, err)
 	}
 }
 
-// invalid makes a reply with a field that means nothing.
-func (l *lab) invalid(tr *Transport, r ipc.Reply, arg uint64) {
-	switch arg % 4 {
-	case 0:
-		r.Action = ipc.ActionYield + 1 + ipc.Action(arg/4%100)
-	case 1:
-		r.Mask = maskAll + 1<<(arg/4%8)
-	case 2:
-		r.Class = ipc.FaultOutOfMemory + 1 + ipc.FaultClass(arg/4%100)
-	case 3:
-		r.Action, r.Class = ipc.ActionForward, ipc.FaultNone
-	}
-	if err := tr.replyOnce(r); err != ipc.ErrInvalid {
-		l.violation("the kernel took a reply of %s that means nothing: %v", tr.name, err)
-	}
-}
-
 // scribble overwrites everything in the frame that the mask does not name, for the time of the reply.
-func (l *lab) scribble(tr *Transport, t *Thread, r ipc.Reply, arg uint64) error {
+func (l *lab) scribble(tr *Transport, t *Thread, r ipc.Reply, rule *fault.Rule) error {
 	before, f := *t.frame, t.frame
-	for i := range f.XSave {
-		f.XSave[i] = byte(arg >> (i % 8))
-	}
-	hostile := *f
-	for i, v := range [...]*uint64{&hostile.Regs.R15, &hostile.Regs.R14, &hostile.Regs.R12, &hostile.Regs.BX, &hostile.Regs.BP,
-		&hostile.Regs.CX, &hostile.Regs.DX, &hostile.Regs.SI, &hostile.Regs.DI, &hostile.Regs.IP, &hostile.Regs.SP, &hostile.Regs.Flags,
-		&hostile.Regs.CS, &hostile.Regs.SS, &hostile.Regs.FSBase, &hostile.Regs.GSBase, &hostile.Regs.DS, &hostile.Debug.DR0, &hostile.Debug.DR7} {
-		*v = ^arg*uint64(2*i+1) ^ arg<<17
-	}
-	if r.Mask&(ipc.MaskResult|ipc.MaskGeneral) == 0 {
-		hostile.Regs.AX, hostile.Regs.OrigAX = ^arg, ^arg
-	}
-	for i := range groups { // what the reply names is its sender's to say
-		if r.Mask&groups[i].mask != 0 {
-			keep(&hostile, &before, groups[i].mask)
-		}
-	}
-	*f = hostile
+	rule.Scribble(f, r.Mask)
 	err := tr.replyOnce(r)
 	if err != nil || t.state == ready || t.state == dead || t.state == waiting || r.Action == ipc.ActionForward {
 		event := f.Event

@@ -159,7 +159,7 @@ func (k *Kernel) receive(tr *Transport, ep *endpoint, ev *ipc.Event) bool {
 		if from.carried != nil {
 			ev.Cap, _ = tr.caps.share(*from.carried)
 		}
-		if k.lab != nil && !tr.unpack(ev) {
+		if (k.lab != nil || tr.post.Receives(ev.Badge)) && !tr.unpack(ev) {
 			return false
 		}
 	}

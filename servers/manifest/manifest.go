@@ -87,6 +87,7 @@ type Server struct {
 	Args    []string
 	Swap    bool    // another instance can take over while it runs
 	Builds  []Build // what can be swapped in, beside Binary
+	Lab     *Lab    // the wire that it stands in, nil for a server of the list
 }
 
 // Build is a program that a server can run, under the name that people ask for.
@@ -141,6 +142,8 @@ type Wire struct {
 	From, To string
 	Name     string // what From calls it; To's name unless given
 	Badge    uint64 // what To is told; unless given From's number, and supervise.Badge for root
+	Lab      bool   // it runs through a lab
+	Spare    int    // traps only: how many threads, the first ones, the lab leaves alone
 }
 
 // Server finds a server by name.

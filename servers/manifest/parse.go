@@ -198,6 +198,8 @@ func (p *parser) wires(v value) error {
 			"to":    v.text(&w.To),
 			"name":  v.name(&w.Name),
 			"badge": func(v value) error { return v.number(&w.Badge, 1<<63) },
+			"lab":   v.truth(&w.Lab),
+			"spare": func(v value) error { return v.number(&w.Spare, 1_000_000) },
 		}, "from", "to")
 		if w.Name == "" {
 			w.Name = w.To

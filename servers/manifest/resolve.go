@@ -10,7 +10,11 @@ func (p *parser) resolve() error {
 	if err := p.resolveServers(); err != nil {
 		return err
 	}
-	return p.resolveWires()
+	if err := p.resolveWires(); err != nil {
+		return err
+	}
+	p.addLabs()
+	return nil
 }
 
 func (p *parser) resolveMemory() error {
@@ -44,7 +48,7 @@ func (p *parser) resolveMemory() error {
 }
 
 func (p *parser) resolveServers() error {
-	names := map[string]bool{RootName: true}
+	names := map[string]bool{RootName: true, ProgramsName: true}
 	roles := map[Role]string{}
 	for i, s := range p.m.Servers {
 		at := p.serverAt[i]
@@ -128,8 +132,17 @@ func (p *parser) resolveWires() error {
 	for i := range p.m.Wires {
 		w, at := &p.m.Wires[i], p.wireAt[i]
 		from, ok := number[w.From]
-		if !ok {
+		if !ok && w.From != ProgramsName {
 			return at.at("from").fault("no server is called %q", w.From)
+		}
+		if w.Spare != 0 && w.From != ProgramsName {
+			return at.at("spare").fault("only the traps of programs come from threads that can be spared")
+		}
+		if w.From == ProgramsName {
+			if err := p.resolveTraps(w, at); err != nil {
+				return err
+			}
+			w.Name = w.From + "-" + w.To
 		}
 		if _, ok := number[w.To]; !ok {
 			return at.at("to").fault("no server is called %q", w.To)

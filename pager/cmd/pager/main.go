@@ -10,6 +10,7 @@ import (
 
 	"starling/ipc"
 	"starling/ipc/machine"
+	"starling/ipc/relay"
 	"starling/ipc/supervise"
 	"starling/ipc/trace"
 	"starling/pager"
@@ -23,7 +24,7 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	t := trace.Wrap(kernel, info, os.Args, nil)
+	t := trace.Wrap(relay.Wrap(kernel, info), info, os.Args, nil)
 	cfg, endpoint, err := configure(info)
 	if err != nil {
 		fail(err)

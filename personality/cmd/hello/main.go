@@ -10,6 +10,7 @@ import (
 	"starling/ipc"
 	"starling/ipc/bootconfig"
 	"starling/ipc/machine"
+	"starling/ipc/relay"
 	"starling/ipc/rootfs"
 	"starling/ipc/trace"
 	"starling/pager/client"
@@ -33,7 +34,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	t := trace.Wrap(kernel, info, os.Args, nil)
+	t := trace.Wrap(relay.Wrap(kernel, info), info, os.Args, nil)
 	cfg, err := configure(info)
 	if err != nil {
 		return err

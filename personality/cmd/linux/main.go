@@ -13,6 +13,7 @@ import (
 	"starling/ipc"
 	"starling/ipc/bootconfig"
 	"starling/ipc/machine"
+	"starling/ipc/relay"
 	"starling/ipc/rootfs"
 	"starling/ipc/trace"
 	"starling/pager/client"
@@ -31,7 +32,7 @@ func main() {
 		fail(err)
 	}
 	var p *personality.Personality
-	t := trace.Wrap(kernel, info, os.Args, func(ev *ipc.Event) string {
+	t := trace.Wrap(relay.Wrap(kernel, info), info, os.Args, func(ev *ipc.Event) string {
 		if p == nil {
 			return ""
 		}

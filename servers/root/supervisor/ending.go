@@ -36,6 +36,7 @@ func (r *Root) started() error {
 		names[i] = s.spec.Name
 	}
 	r.say(control.ToHost{Started: &control.Started{Servers: names, Now: r.t.Now()}})
+	r.arm()
 	if r.console != nil {
 		r.readControl() // asks for a notification when there is more
 	}
@@ -79,6 +80,7 @@ func (r *Root) fail(reason string) {
 		return
 	}
 	r.ending.decided, r.ending.failed = true, true
+	r.sayLabs()
 	r.say(control.ToHost{Failure: reason})
 }
 
@@ -139,6 +141,7 @@ func (r *Root) askPersonality() {
 		return
 	}
 	e.decided = true
+	r.sayLabs()
 	if report.State == supervise.Refused {
 		r.say(control.ToHost{Refused: &control.Refused{Errno: report.Code, Text: report.Text}})
 		return

@@ -42,6 +42,10 @@ func (r *Root) grantAll(s *instance, info *ipc.ServerInfo) error {
 			g.wire(w)
 		}
 	}
+	if s.spec.Lab != nil {
+		g.lab()
+	}
+	g.taps()
 	return g.err
 }
 
@@ -170,15 +174,14 @@ func (g *granter) file(name string) {
 
 // wire gives the right to call and notify another server, or root.
 func (g *granter) wire(w manifest.Wire) {
-	to := g.r.endpoint
-	if w.To != manifest.RootName {
-		s, _ := g.r.byName(w.To) // the manifest was checked
-		to = s.endpoint
-	}
-	h, err := g.r.mint(to, w.Badge)
+	h, err := g.r.mint(g.r.end(w), w.Badge)
 	if err != nil {
 		g.fail("wire %s: %w", w.Name, err)
 		return
 	}
-	g.once(w.Name, ipc.Grant{Handle: h, Kind: ipc.GrantWire, Base: w.Badge})
+	grant := ipc.Grant{Handle: h, Kind: ipc.GrantWire, Base: w.Badge}
+	if w.Lab {
+		grant.Size = ipc.WireTapped
+	}
+	g.once(w.Name, grant)
 }

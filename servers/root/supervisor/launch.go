@@ -129,8 +129,10 @@ func (r *Root) prepare(s *server) (err error) {
 		}
 		s.rooms = append(s.rooms, m)
 	}
-	s.endpoint, err = r.newEndpoint()
-	return err
+	if s.endpoint, err = r.newEndpoint(); err != nil {
+		return err
+	}
+	return r.prepareLab(s)
 }
 
 // readBuild finds and checks a program.
@@ -155,6 +157,7 @@ func (r *Root) launch(s *server) error {
 		return err
 	}
 	s.starts++
+	r.anew(s)
 	if err := r.awaitReady(in); err != nil {
 		return err
 	}
@@ -287,6 +290,9 @@ func (r *Root) lay(s *instance) error {
 			return fmt.Errorf("mapping its heap: %w", err)
 		}
 	}
+	if err := r.mapArea(s); err != nil {
+		return fmt.Errorf("mapping what it shares with a lab: %w", err)
+	}
 	return r.mapWindows(s)
 }
 
@@ -391,10 +397,11 @@ func (r *Root) takeRole(s *server) error {
 	if !ok || s.starts > 1 { // the endpoint outlives the instance, and so does the wire
 		return nil
 	}
-	h, err := r.mint(s.endpoint, wire.Badge)
+	h, err := r.mint(r.end(wire), wire.Badge)
 	if err != nil {
 		return fmt.Errorf("root's wire: %w", err)
 	}
+	r.tapOwn(wire, h)
 	switch s.spec.Role {
 	case manifest.Pager:
 		r.pager = client.NewAdministrator(r.t, h)

@@ -8,11 +8,12 @@ import (
 	"sort"
 
 	"starling/ipc"
+	"starling/ipc/relay"
 )
 
 // A server's program lies between these addresses.
 const (
-	lowestAddress = ipc.InstanceAddress + ipc.PageSize
+	lowestAddress = ipc.RelayAddress + ipc.PageSize*uint64(relay.Pages)
 	programLimit  = ipc.HeapAddress
 	// maxProgram bounds the memory of one program in bytes.
 	maxProgram  = 256 << 20

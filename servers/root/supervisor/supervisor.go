@@ -47,6 +47,7 @@ type Root struct {
 	config   bootconfig.Config
 
 	parts   map[string][]piece // the memory of the manifest, by name
+	areas   map[string]piece   // what labs share, by the name of either server
 	servers []*server
 	pager   *client.Client
 	console *console.Client
@@ -64,7 +65,7 @@ type Root struct {
 // ipc.WindowAddress plus physical address, whatever root maps there. With an
 // error it may still return a Root, whose Fail can stop the machine.
 func New(t ipc.Transport, info *ipc.ServerInfo, window table.Window) (*Root, error) {
-	r := &Root{t: t, info: info, parts: map[string][]piece{}}
+	r := &Root{t: t, info: info, parts: map[string][]piece{}, areas: map[string]piece{}}
 	var ranges []piece
 	var space ipc.Handle
 	for _, g := range info.All() {

@@ -9,6 +9,7 @@ import (
 	"starling/ipc/console"
 	"starling/ipc/control"
 	"starling/ipc/frame"
+	"starling/ipc/lab"
 	"starling/ipc/supervise"
 	"starling/servers/manifest"
 )
@@ -50,6 +51,9 @@ func (r *Root) notified() {
 		r.staged()
 		r.answerQuestions(r.t.Now())
 	}
+	if bits&lab.OrderBit != 0 {
+		r.labOrders()
+	}
 	if bits&supervise.Changed != 0 {
 		r.ending.changed = true
 	}
@@ -66,11 +70,9 @@ func (r *Root) refuse(ev *ipc.Event) {
 // trapped deals with the death of a server: an exception, or a fault that the
 // pager could not resolve.
 func (r *Root) trapped(ev *ipc.Event) {
-	s, in := r.instanceOf(ev.Badge)
-	if in == nil {
-		return
+	if s, in := r.instanceOf(ev.Badge); in != nil {
+		r.died(s, in, describe(ev))
 	}
-	r.died(s, in, describe(ev))
 }
 
 // died tells the host of the end of an instance, and does what the manifest says.
