@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"starling/cmd/starling/bench"
+	"starling/cmd/starling/compile"
 	"starling/cmd/starling/qemu"
 	"starling/cmd/starling/session"
 	"starling/images"
@@ -57,7 +58,7 @@ func runBench(o *options, names []string, linux, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	program, err := bench.Program(source)
+	program, err := compile.Program(source, "test", "bench", "bench.c")
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	report "starling/cmd/starling/faults"
 	"starling/cmd/starling/terminal"
+	"starling/cmd/starling/trial"
 	"starling/ipc/fault"
 	"starling/test/faults"
 )
@@ -37,6 +38,12 @@ type faultOptions struct {
 	html      string
 	list      bool
 }
+
+// The tiers.
+const (
+	tierSim  = "sim"
+	tierQEMU = "qemu"
+)
 
 // statusFindings is the exit status of a campaign that found something.
 const statusFindings = 1
@@ -64,7 +71,7 @@ With --rule or --plan there is no campaign: each scenario runs once with exactly
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.tier, "tier", "sim", "where programs run: sim, the simulated kernel, or qemu")
+	f.StringVar(&o.tier, "tier", tierSim, "where programs run: sim, the simulated kernel, or qemu, a machine for each run")
 	f.Uint64Var(&o.seed, "seed", 1, "`NUMBER` that every choice of the campaign follows from; with --rule, of the schedule")
 	f.Uint64Var(&o.runs, "runs", 0, "end after this `NUMBER` of runs")
 	f.DurationVar(&o.time, "time", 0, "end after this time (default 1m without --runs)")
@@ -81,13 +88,6 @@ With --rule or --plan there is no campaign: each scenario runs once with exactly
 	return c
 }
 
-// laboratory is where cases run: a tier.
-type laboratory interface {
-	Scenarios() []string
-	Run(faults.Case) (*faults.Result, error)
-	Campaign(context.Context, faults.Campaign) *faults.Report
-}
-
 func (o *faultOptions) run(w io.Writer) error {
 	if o.list {
 		return listFaults(w)
@@ -96,7 +96,9 @@ func (o *faultOptions) run(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	l, err := o.laboratory()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	defer stop()
+	l, err := o.laboratory(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,15 +110,18 @@ func (o *faultOptions) run(w io.Writer) error {
 	if plan != nil {
 		return o.runPlan(w, l, plan)
 	}
-	return o.campaign(w, l, kinds)
+	return o.campaign(ctx, w, l, kinds)
 }
 
 // laboratory makes the one of the tier.
-func (o *faultOptions) laboratory() (laboratory, error) {
-	if o.tier != "sim" {
-		return nil, &fault.UnknownError{What: "tier", Name: o.tier, Have: []string{"sim"}}
+func (o *faultOptions) laboratory(ctx context.Context) (faults.Tier, error) {
+	switch o.tier {
+	case tierSim:
+		return faults.NewLaboratory()
+	case tierQEMU:
+		return o.machines(ctx)
 	}
-	return faults.NewLaboratory()
+	return nil, &fault.UnknownError{What: "tier", Name: o.tier, Have: []string{tierSim, tierQEMU}}
 }
 
 // parse checks every name that was given.
@@ -180,7 +185,7 @@ func (o *faultOptions) checkMessages() error {
 }
 
 // runPlan runs each scenario once.
-func (o *faultOptions) runPlan(w io.Writer, l laboratory, plan fault.Plan) error {
+func (o *faultOptions) runPlan(w io.Writer, l faults.Tier, plan fault.Plan) error {
 	scenarios := o.scenarios
 	if len(scenarios) == 0 {
 		scenarios = l.Scenarios()
@@ -213,9 +218,7 @@ func (o *faultOptions) runPlan(w io.Writer, l laboratory, plan fault.Plan) error
 }
 
 // campaign runs until there was enough, and reports.
-func (o *faultOptions) campaign(w io.Writer, l laboratory, kinds []fault.Kind) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
-	defer stop()
+func (o *faultOptions) campaign(ctx context.Context, w io.Writer, l faults.Tier, kinds []fault.Kind) error {
 	limit := o.time
 	if limit == 0 && o.runs == 0 {
 		limit = defaultTime
@@ -228,9 +231,12 @@ func (o *faultOptions) campaign(w io.Writer, l laboratory, kinds []fault.Kind) e
 	}
 	start := time.Now()
 	p := progress{start: start, limit: limit, on: terminal.Is(os.Stderr)}
-	rep := l.Campaign(timed, faults.Campaign{Seed: o.seed, Runs: o.runs, Wires: o.wires, Messages: o.messages, Scenarios: o.scenarios,
-		Kinds: kinds, Progress: p.show})
+	rep := faults.Campaign{Seed: o.seed, Runs: o.runs, Wires: o.wires, Messages: o.messages, Scenarios: o.scenarios,
+		Kinds: kinds, Progress: p.show}.Run(timed, l)
 	p.clear()
+	if rep.Err != nil {
+		return rep.Err
+	}
 	rep.Stopped = ctx.Err() != nil
 	if len(rep.Cells) == 0 {
 		return errors.New("none of these faults can happen to these messages: see starling faults --list")
@@ -314,15 +320,24 @@ func listFaults(w io.Writer) error {
 			}
 			names = append(names, name)
 		}
-		fmt.Fprintf(w, "  %-14s %-24s %s\n", p.Wire, p.Message, strings.Join(names, ", "))
+		only := ""
+		if p.Sim {
+			only = "; tier sim only"
+		}
+		fmt.Fprintf(w, "  %-14s %-24s %s%s\n", p.Wire, p.Message, strings.Join(names, ", "), only)
 	}
 	l, err := faults.NewLaboratory()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nscenarios of the tier sim:")
-	for _, s := range l.Scenarios() {
-		fmt.Fprintf(w, "  %s\n", s)
+	for _, tier := range []struct {
+		name      string
+		scenarios []string
+	}{{tierSim, l.Scenarios()}, {tierQEMU, trial.Scenarios()}} {
+		fmt.Fprintf(w, "\nscenarios of the tier %s:\n", tier.name)
+		for _, s := range tier.scenarios {
+			fmt.Fprintf(w, "  %s\n", s)
+		}
 	}
 	return nil
 }

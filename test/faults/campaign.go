@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -23,6 +24,22 @@ type Finding struct {
 	*Result
 	// Was is the plan that found it.
 	Was fault.Plan
+}
+
+// Tier is where cases run: the simulation (Laboratory), or emulated machines (cmd/starling/trial).
+type Tier interface {
+	// Scenarios is the names of those that can be judged, in their order.
+	Scenarios() []string
+	// Run runs a case and judges it.
+	Run(Case) (*Result, error)
+	// Count is how many messages of a place there are in a scenario when nothing is struck, none when nothing can be.
+	Count(scenario string, p *fault.Place) uint64
+	// Repeatable reports whether a scenario that starts anew does the same again.
+	Repeatable(scenario string) bool
+	// Can reports whether a place exists in the tier at all.
+	Can(p *fault.Place) bool
+	// Round is how many cases are chosen at a time.
+	Round() int
 }
 
 // Campaign is many runs.
@@ -47,6 +64,8 @@ type Report struct {
 	Cells    []*Cell
 	Findings []Finding
 	Stopped  bool // before it was done
+	// Err ended the campaign: a case could not be run.
+	Err error
 }
 
 // NeverActivated is the cells that no run struck.
@@ -60,11 +79,11 @@ func (r *Report) NeverActivated() (cells []*Cell) {
 }
 
 // Cells lists the matrix as the campaign's restrictions leave it.
-func (c *Campaign) cells() (list []*Cell) {
+func (c *Campaign) cells(t Tier) (list []*Cell) {
 	allowed := func(list []string, v string) bool { return len(list) == 0 || slices.Contains(list, v) }
 	for _, p := range fault.Places {
 		for _, k := range p.Kinds {
-			if allowed(c.Wires, p.Wire) && allowed(c.Messages, p.Message) && (len(c.Kinds) == 0 || slices.Contains(c.Kinds, k)) {
+			if t.Can(p) && allowed(c.Wires, p.Wire) && allowed(c.Messages, p.Message) && (len(c.Kinds) == 0 || slices.Contains(c.Kinds, k)) {
 				list = append(list, &Cell{Place: p, Kind: k})
 			}
 		}
@@ -72,27 +91,22 @@ func (c *Campaign) cells() (list []*Cell) {
 	return list
 }
 
-const (
-	// round is how many cases are chosen at a time: what they strike counts for the next. It does not
-	// depend on the number of processors, so a seed gives the same cases everywhere.
-	round = 64
-	// enough is how often a cell is struck alone before it may come together with others.
-	enough = 3
-)
+// enough is how often a cell is struck alone before it may come together with others.
+const enough = 3
 
 // Run makes runs until there were enough or the context ends.
-func (l *Laboratory) Campaign(ctx context.Context, c Campaign) *Report {
-	rep := &Report{Seed: c.Seed, Cells: c.cells()}
+func (c Campaign) Run(ctx context.Context, t Tier) *Report {
+	rep := &Report{Seed: c.Seed, Cells: c.cells(t)}
 	if c.MostFindings == 0 {
 		c.MostFindings = 20
 	}
-	g := &generator{l: l, rep: rep, rng: rand.New(rand.NewPCG(c.Seed, 0x6c61_6200)), scenarios: c.Scenarios}
+	g := &generator{t: t, rep: rep, rng: rand.New(rand.NewPCG(c.Seed, 0x6c61_6200)), scenarios: c.Scenarios}
 	if len(g.scenarios) == 0 {
-		g.scenarios = l.names
+		g.scenarios = t.Scenarios()
 	}
 	for len(rep.Findings) < c.MostFindings && (c.Runs == 0 || rep.Runs < c.Runs) {
 		var cases []Case
-		for range round {
+		for range t.Round() {
 			if k, ok := g.next(); ok && (c.Runs == 0 || rep.Runs+uint64(len(cases)) < c.Runs) {
 				cases = append(cases, k)
 			}
@@ -100,11 +114,11 @@ func (l *Laboratory) Campaign(ctx context.Context, c Campaign) *Report {
 		if len(cases) == 0 {
 			break
 		}
-		results := make([]*Result, len(cases))
+		results, errs := make([]*Result, len(cases)), make([]error, len(cases))
 		var all sync.WaitGroup
-		each(len(cases), &all, func(i int) {
+		Each(len(cases), &all, func(i int) {
 			if ctx.Err() == nil {
-				results[i], _ = l.Run(cases[i])
+				results[i], errs[i] = t.Run(cases[i])
 			}
 		})
 		all.Wait()
@@ -112,14 +126,17 @@ func (l *Laboratory) Campaign(ctx context.Context, c Campaign) *Report {
 			if r != nil {
 				rep.add(r)
 				if len(r.Findings) > 0 && len(rep.Findings) < c.MostFindings {
-					l.found(rep, r)
+					rep.found(t, r)
 				}
 			}
+		}
+		if ctx.Err() == nil {
+			rep.Err = errors.Join(errs...)
 		}
 		if c.Progress != nil {
 			c.Progress(rep)
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || rep.Err != nil {
 			rep.Stopped = true
 			break
 		}
@@ -150,8 +167,8 @@ func (rep *Report) add(r *Result) {
 }
 
 // found keeps a finding, shrunk, unless one like it is there.
-func (l *Laboratory) found(rep *Report, r *Result) {
-	small := l.Shrink(r)
+func (rep *Report) found(t Tier, r *Result) {
+	small := Shrink(t, r)
 	for i := range rep.Findings {
 		if alike(rep.Findings[i].Plan, small.Plan) {
 			return
@@ -167,7 +184,7 @@ func alike(a, b fault.Plan) bool {
 
 // generator chooses cases.
 type generator struct {
-	l         *Laboratory
+	t         Tier
 	rep       *Report
 	rng       *rand.Rand
 	scenarios []string
@@ -197,7 +214,7 @@ func (g *generator) next() (Case, bool) {
 		if cell.Activated >= enough {
 			for g.rng.IntN(3) == 0 && len(c.Plan) < 4 {
 				other := g.rep.Cells[g.rng.IntN(len(g.rep.Cells))]
-				if n := g.l.known[name].count(other.Place); n > 0 && !g.replaces(other, name) {
+				if n := g.t.Count(name, other.Place); n > 0 && !g.replaces(other, name) {
 					c.Plan = append(c.Plan, g.rule(other, n))
 				}
 			}
@@ -233,8 +250,8 @@ func (g *generator) scenario(cell *Cell) (name string, count uint64) {
 	start := g.rng.IntN(len(g.scenarios))
 	for i := range g.scenarios {
 		name = g.scenarios[(start+i)%len(g.scenarios)]
-		if ref := g.l.known[name]; ref != nil && ref.count(cell.Place) > 0 && !g.replaces(cell, name) {
-			return name, ref.count(cell.Place)
+		if n := g.t.Count(name, cell.Place); n > 0 && !g.replaces(cell, name) {
+			return name, n
 		}
 	}
 	return "", 0
@@ -242,23 +259,14 @@ func (g *generator) scenario(cell *Cell) (name string, count uint64) {
 
 // replaces reports whether the fault starts a program anew whose input was read by then.
 func (g *generator) replaces(cell *Cell, name string) bool {
-	return cell.Place.Expect(cell.Kind) == fault.Restarted && g.l.known[name].scenario.During != nil
-}
-
-func (r *reference) count(p *fault.Place) uint64 {
-	for i := range fault.Places {
-		if fault.Places[i] == p {
-			return r.counts[i]
-		}
-	}
-	return 0
+	return cell.Place.Expect(cell.Kind) == fault.Restarted && !g.t.Repeatable(name)
 }
 
 // Shrink makes the plan of a finding smaller: fewer rules, an earlier message, a smaller choice, as long as
 // something is found.
-func (l *Laboratory) Shrink(r *Result) *Result {
+func Shrink(t Tier, r *Result) *Result {
 	try := func(c Case) bool {
-		got, err := l.Run(c)
+		got, err := t.Run(c)
 		if err != nil || len(got.Findings) == 0 {
 			return false
 		}

@@ -19,7 +19,7 @@ func laboratory(t *testing.T) *Laboratory {
 // campaign is long enough that every fault strikes every message.
 func campaign(t *testing.T, l *Laboratory, seed uint64) *Report {
 	t.Helper()
-	return l.Campaign(context.Background(), Campaign{Seed: seed, Runs: 1600})
+	return Campaign{Seed: seed, Runs: 1600}.Run(context.Background(), l)
 }
 
 // Every fault of every message, and nothing that must not be.
@@ -60,7 +60,7 @@ func TestACaseRepeats(t *testing.T) {
 func TestACampaignRepeats(t *testing.T) {
 	l := laboratory(t)
 	sum := func() (runs, messages uint64) {
-		rep := l.Campaign(context.Background(), Campaign{Seed: 9, Runs: 100, Wires: []string{"linux>pager"}})
+		rep := Campaign{Seed: 9, Runs: 100, Wires: []string{"linux>pager"}}.Run(context.Background(), l)
 		return rep.Runs, rep.Messages
 	}
 	runs, messages := sum()

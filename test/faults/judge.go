@@ -35,7 +35,7 @@ func NewLaboratory() (*Laboratory, error) {
 	var all sync.WaitGroup
 	var failed error
 	var lock sync.Mutex
-	each(len(scenarios), &all, func(i int) {
+	Each(len(scenarios), &all, func(i int) {
 		ref, err := refer(&scenarios[i])
 		refs[i] = ref
 		if err != nil {
@@ -111,13 +111,34 @@ func worse(a, b sim.Books) sim.Books {
 // Scenarios is the names of those that can be judged, in their order.
 func (l *Laboratory) Scenarios() []string { return l.names }
 
+// Count implements Tier.
+func (l *Laboratory) Count(scenario string, p *fault.Place) uint64 {
+	ref := l.known[scenario]
+	if i := slices.Index(fault.Places, p); i >= 0 && ref != nil {
+		return ref.counts[i]
+	}
+	return 0
+}
+
+// Repeatable implements Tier: what was typed is not typed again.
+func (l *Laboratory) Repeatable(scenario string) bool {
+	return l.known[scenario].scenario.During == nil
+}
+
+// Can implements Tier.
+func (l *Laboratory) Can(*fault.Place) bool { return true }
+
+// Round implements Tier. What cases strike counts for the next round. It does not depend on the number of processors,
+// so a seed gives the same cases everywhere.
+func (l *Laboratory) Round() int { return 64 }
+
 // Run runs a case and judges it.
 func (l *Laboratory) Run(c Case) (*Result, error) {
 	ref := l.known[c.Scenario]
 	if ref == nil {
 		return nil, &fault.UnknownError{What: "scenario", Name: c.Scenario, Have: l.names}
 	}
-	more, circling := c.extra()
+	more, circling := c.Extra(extra, endless), c.circling()
 	r, res := execute(c, ref.scenario, 3*ref.seen.took+more, circling)
 	before := len(res.Findings)
 	r.judge(ref, res)
@@ -132,29 +153,39 @@ func (l *Laboratory) Run(c Case) (*Result, error) {
 	return res, nil
 }
 
-// extra is how much longer than without faults a run may take, in ns, and whether its program may go
-// round in circles.
-func (c *Case) extra() (ns int64, circling bool) {
-	ns = endless
+// harms reports whether a fault may do harm to the program whose message it is, and to nobody else.
+func harms(r fault.Rule) bool {
+	return r.Place.Expect(r.Kind) == fault.Harmed && (r.Place.Class == fault.Trap || r.Place.Class == fault.Reply)
+}
+
+// Extra is how much longer than without faults a run may take: endless when its programs only do harm to themselves,
+// which may have no end.
+func (c *Case) Extra(extra, endless int64) int64 {
 	for _, r := range c.Plan {
-		harmed := r.Place.Expect(r.Kind) == fault.Harmed && (r.Place.Class == fault.Trap || r.Place.Class == fault.Reply)
-		circling = circling || harmed
-		if !harmed {
-			ns = extra
+		if !harms(r) {
+			return extra
 		}
 	}
-	return ns, circling
+	return endless
+}
+
+// circling reports whether its program may go round in circles.
+func (c *Case) circling() bool { return slices.ContainsFunc(c.Plan, harms) }
+
+// Expected is the worst that the faults that struck may lead to, and whether the program may be harmed.
+func (res *Result) Expected() (worst fault.Outcome, harm bool) {
+	for i, rule := range res.Plan {
+		if res.Activated[i] {
+			e := rule.Place.Expect(rule.Kind)
+			worst, harm = max(worst, e), harm || e == fault.Harmed
+		}
+	}
+	return worst, harm
 }
 
 // judge compares a run with the one without faults.
 func (r *run) judge(ref *reference, res *Result) {
-	expected, harm := fault.Unnoticed, false
-	for i, rule := range r.c.Plan {
-		if res.Activated[i] {
-			e := rule.Place.Expect(rule.Kind)
-			expected, harm = max(expected, e), harm || e == fault.Harmed
-		}
-	}
+	expected, harm := res.Expected()
 	say := func(format string, args ...any) {
 		res.Findings = append(res.Findings, fmt.Sprintf(format, args...))
 	}

@@ -8,13 +8,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"starling/cmd/starling/compile"
 )
 
 const source = "../../.."
 
 // The table names every case of the program and no other.
 func TestCasesAreThoseOfTheProgram(t *testing.T) {
-	program, err := Program(source)
+	program, err := compile.Program(source, "test", "bench", "bench.c")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func TestCasesAreThoseOfTheProgram(t *testing.T) {
 
 // The script and its driver work with the host's own shell and the real program.
 func TestScriptOnTheHost(t *testing.T) {
-	program, err := Program(source)
+	program, err := compile.Program(source, "test", "bench", "bench.c")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,7 @@ type Session struct {
 	Timeout    time.Duration           // 0: none
 	Interrupt  <-chan os.Signal        // ends the run
 	Verbose    bool                    // shows the log lines
+	Silent     bool                    // sends the machine nothing, not even the end of an input: runs repeat
 	Trace      func(line string)       // sees every line of a trace, without its mark; may be nil
 	OnLine     func(line []byte)       // sees every control line, may be nil
 	Commands   <-chan control.FromHost // sent to the machine, may be nil
@@ -322,7 +323,7 @@ func (st *state) send(v control.FromHost) {
 // input copies standard input. The machine reads as fast as the program does:
 // when it does not, writing waits, and whoever feeds us waits too.
 func (st *state) input() {
-	if !st.listens() {
+	if st.Silent || !st.listens() {
 		return
 	}
 	var total uint64
