@@ -46,13 +46,14 @@ const (
 	Respond
 )
 
-// Received judges a message of n bytes in buf from a client with a badge. With Respond, length and cap are the
-// answer that Received put into buf.
-func (d *Desk) Received(buf []byte, n int, badge uint64, token ipc.Token) (v Verdict, length int, cap ipc.Handle) {
+// Received judges a message of n bytes in buf, and the capability that came with it, from a client with a badge. With
+// Respond, length and cap are the answer that Received put into buf.
+func (d *Desk) Received(buf []byte, n int, badge uint64, token ipc.Token, came ipc.Handle) (v Verdict, length int, cap ipc.Handle) {
 	body, number, counter, ok := Open(buf, n)
-	if !ok {
+	if !ok || number&carries != carried(came) {
 		return Respond, 0, 0
 	}
+	number &^= carries
 	if number == 0 {
 		if body != 0 || counter != 0 {
 			return Respond, 0, 0
@@ -84,7 +85,7 @@ func (d *Desk) Close(buf []byte, n int, token ipc.Token, cap ipc.Handle) int {
 	if o.at == nil || o.token != token || n > len(buf)-Size {
 		return n
 	}
-	n = Seal(buf, n, o.session, o.counter)
+	n = Seal(buf, n, o.session|carried(cap), o.counter)
 	s := o.at
 	o.at = nil
 	if s.number == o.session && s.counter == o.counter {
@@ -131,7 +132,7 @@ func (d *Desk) begin(badge uint64) *session {
 	}
 	d.clock++
 	d.last++
-	if d.last == 0 {
+	if d.last == carries {
 		d.last = 1
 	}
 	oldest.badge, oldest.number, oldest.counter, oldest.used = badge, d.last, 0, d.clock

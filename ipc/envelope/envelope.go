@@ -38,7 +38,19 @@ const unknown = ^uint32(0)
 const gone = unknown - 1
 
 // Gone seals that answer for a session in buf, and returns its length.
-func Gone(buf []byte, session uint32) int { return Seal(buf, 0, session, gone) }
+func Gone(buf []byte, session uint32) int { return Seal(buf, 0, session&^carries, gone) }
+
+// carries is a bit of the session that a message names: a capability travels with it. One that should and does not
+// (the receiver had no place for it, or it stayed behind) makes the message as good as damaged.
+const carries = 1 << 31
+
+// carried is that bit for a capability, 0 for none.
+func carried(cap ipc.Handle) uint32 {
+	if cap != 0 {
+		return carries
+	}
+	return 0
+}
 
 // Seal puts the trailer behind the first n bytes of buf, which has room for it, and returns the length.
 func Seal(buf []byte, n int, session, counter uint32) int {

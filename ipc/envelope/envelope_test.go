@@ -15,6 +15,7 @@ type bench struct {
 	request  func(b []byte, n int) int // what the wire does to a request; negative: it does not arrive
 	answer   func(b []byte, n int) int
 	forgot   int
+	stays    int // how many capabilities of answers do not arrive
 }
 
 const badge = 7
@@ -28,7 +29,7 @@ func (b *bench) CallOnce(_ ipc.Handle, n int, _ ipc.Handle) (int, ipc.Handle, er
 		}
 	}
 	token := ipc.Token{Thread: 1, Sequence: 9}
-	v, length, cap := b.desk.Received(b.buffer[:], n, badge, token)
+	v, length, cap := b.desk.Received(b.buffer[:], n, badge, token, 0)
 	if v == Execute {
 		b.executed = append(b.executed, b.buffer[0])
 		b.buffer[0] += 100
@@ -37,6 +38,10 @@ func (b *bench) CallOnce(_ ipc.Handle, n int, _ ipc.Handle) (int, ipc.Handle, er
 	}
 	if b.answer != nil {
 		length = b.answer(b.buffer[:], length)
+	}
+	if cap != 0 && b.stays > 0 {
+		b.stays--
+		cap = 0
 	}
 	return length, cap, nil
 }
@@ -143,6 +148,17 @@ func TestADroppedCapability(t *testing.T) {
 	}
 	if _, _, err := s.Call(b, b.buffer[:], 3, 2, 0); !errors.Is(err, ipc.ErrLost) {
 		t.Error(err)
+	}
+}
+
+// An answer whose capability stays behind is none: the client asks again, and the call is not executed again.
+func TestACapabilityThatStaysBehind(t *testing.T) {
+	b, s := &bench{}, &Sender{}
+	b.call(t, s, 1)
+	b.stays = 1
+	b.call(t, s, 2)
+	if b.stays != 0 || string(b.executed) != "\x01\x02" {
+		t.Errorf("executed %v, %d to stay", b.executed, b.stays)
 	}
 }
 

@@ -62,12 +62,12 @@ func (s *Sender) Call(c Caller, buf []byte, endpoint ipc.Handle, n int, cap ipc.
 			}
 			copy(buf, s.saved[:n])
 		}
-		length, got, err := c.CallOnce(endpoint, Seal(buf, n, w.session, w.counter), cap)
+		length, got, err := c.CallOnce(endpoint, Seal(buf, n, w.session|carried(cap), w.counter), cap)
 		if err != nil {
 			return 0, 0, err
 		}
 		body, session, counter, ok := Open(buf, length)
-		if ok && session == w.session && counter == w.counter {
+		if ok && session == w.session|carried(got) && counter == w.counter {
 			return body, got, nil
 		}
 		switch {

@@ -107,7 +107,7 @@ again:
 
 // unpack takes a message out of its envelope. What must not be executed is answered with the next wait.
 func (t *Transport) unpack(ev *ipc.Event) bool {
-	v, n, cap := t.post.Received(t.buffer, int(min(ev.Length, ipc.MessageSize)), ev.Badge, ev.Token)
+	v, n, cap := t.post.Received(t.buffer, int(min(ev.Length, ipc.MessageSize)), ev.Badge, ev.Token, ev.Cap)
 	if v == envelope.Execute {
 		ev.Length = uint32(n)
 		return true

@@ -49,9 +49,12 @@ func (p *Prog) Protect() {
 }
 
 // Strike says whether traps are struck from now on. What servers say to each other always is.
-func (p *Prog) Strike(on bool) {
-	if l := p.t.k.lab; l != nil {
-		l.traps = on
+func (p *Prog) Strike(on bool) { p.t.k.Strike(on) }
+
+// Strike does the same for who is no program.
+func (k *Kernel) Strike(on bool) {
+	if k.lab != nil {
+		k.lab.traps = on
 	}
 }
 

@@ -169,7 +169,7 @@ func (k *Kernel) receive(tr *Transport, ep *endpoint, ev *ipc.Event) bool {
 
 // unpack takes a message out of its envelope. What must not be executed is answered at once.
 func (tr *Transport) unpack(ev *ipc.Event) bool {
-	v, n, cap := tr.post.Received(tr.buffer[:], int(ev.Length), ev.Badge, ev.Token)
+	v, n, cap := tr.post.Received(tr.buffer[:], int(ev.Length), ev.Badge, ev.Token, ev.Cap)
 	if v == envelope.Execute {
 		ev.Length = uint32(n)
 		return true

@@ -111,7 +111,17 @@ func (c *Client) SpaceCreate() (Space, ipc.Handle, Status) {
 	b := c.Batch()
 	i := b.SpaceCreate()
 	st := b.Run()
-	return Space(b.Value(i)), b.Handle(), st
+	return c.made(Space(b.Value(i)), b.Handle(), st)
+}
+
+// made is a new space with its capability. When there was no place for that in the caller's table nobody could use
+// the space: it goes again.
+func (c *Client) made(s Space, h ipc.Handle, st Status) (Space, ipc.Handle, Status) {
+	if st == OK && h == 0 {
+		c.SpaceDestroy(s)
+		return 0, 0, NoMemory
+	}
+	return s, h, st
 }
 
 // SpaceFork makes a copy-on-write copy of a space.
@@ -119,7 +129,7 @@ func (c *Client) SpaceFork(parent Space) (Space, ipc.Handle, Status) {
 	b := c.Batch()
 	i := b.SpaceFork(parent)
 	st := b.Run()
-	return Space(b.Value(i)), b.Handle(), st
+	return c.made(Space(b.Value(i)), b.Handle(), st)
 }
 
 // SpaceDestroy destroys a space with every thread in it. The caller's handle of

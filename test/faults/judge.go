@@ -75,9 +75,6 @@ func refer(s *sim.Scenario) (*reference, error) {
 	if s.During != nil && !own(s) {
 		return nil, nil // its keys are typed once, and not for a child
 	}
-	if s.ByTheClock {
-		return nil, nil
-	}
 	var ref *reference
 	for _, seed := range seeds {
 		res := clean(s, seed, 0)

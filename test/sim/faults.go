@@ -40,6 +40,7 @@ func (m *Machine) replace() {
 	if st := m.reader.Release(linuxBadge); st != client.OK {
 		m.t.Fatalf("releasing what the personality had: %v", st)
 	}
+	m.Kernel.Strike(false) // until the program that starts anew says whom to spare
 	m.launch()
 }
 

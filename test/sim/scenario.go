@@ -22,9 +22,6 @@ type Scenario struct {
 	Args    []string
 	Ending  Ending // default Exited(0)
 	Output  string
-	// ByTheClock: its threads follow each other by sleeping, so that what it prints changes when
-	// one of them alone is held up. Faults that delay cannot be judged by it.
-	ByTheClock bool
 }
 
 // Scenarios is all of them.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -75,9 +76,9 @@ var futexScenarios = []Scenario{
 			p.Print(1, "done\n")
 		}},
 
-	{Name: "a lock goes to the thread that waits longest", Output: "done\n", ByTheClock: true,
+	{Name: "a lock goes to the thread that waits longest", Output: "done\n",
 		Main: func(p *kernel.Prog) {
-			lock, turn := p.Alloc(8), p.Alloc(8)
+			lock, turn, ready := p.Alloc(8), p.Alloc(8), p.Alloc(8)
 			me := p.Syscall(unix.SYS_GETTID)
 			want(p, "lock", p.Syscall(unix.SYS_FUTEX, lock, futexLockPI, 0, 0), 0)
 			want(p, "word", int64(p.Load32(lock)), me)
@@ -89,22 +90,23 @@ var futexScenarios = []Scenario{
 			for i := range uint32(3) {
 				p.Thread(func(p *kernel.Prog) {
 					tid := p.Syscall(unix.SYS_GETTID)
-					sleep(p, uint64(i+1)*1e6)
 					want(p, "try", p.Syscall(unix.SYS_FUTEX, lock, futexTrylockPI, 0), fails(unix.EAGAIN))
+					p.Store32(ready, uint32(tid))
 					want(p, "lock", p.Syscall(unix.SYS_FUTEX, lock, futexLockPI, 0, 0), 0)
 					want(p, "owner", int64(p.Load32(lock)&^futexWaitersBit), tid)
 					want(p, "order", int64(p.Load32(turn)), int64(i))
 					p.Store32(turn, i+1)
 					want(p, "unlock", p.Syscall(unix.SYS_FUTEX, lock, futexUnlockPI, 0), 0)
 				})
+				settled(p, ready)
 			}
-			sleep(p, 10e6)
 			check(p, "waiters", p.Load32(lock) == uint32(me)|futexWaitersBit)
 			want(p, "a wake of a lock", p.Syscall(unix.SYS_FUTEX, lock, futexWake, 1), fails(unix.EINVAL))
 			want(p, "unlock", p.Syscall(unix.SYS_FUTEX, lock, futexUnlockPI, 0), 0)
-			sleep(p, 10e6)
+			for p.Load32(lock) != 0 {
+				sleep(p, 1e6)
+			}
 			want(p, "all had it", int64(p.Load32(turn)), 3)
-			want(p, "free", int64(p.Load32(lock)), 0)
 			p.Store32(lock, 30000)
 			want(p, "no such owner", p.Syscall(unix.SYS_FUTEX, lock, futexLockPI, 0, 0), fails(unix.ESRCH))
 			p.Print(1, "done\n")
@@ -168,4 +170,17 @@ var futexScenarios = []Scenario{
 			want(p, "time-out", p.Syscall(unix.SYS_FUTEX, cond, futexWaitRequeuePI, 0, span(p, 1), lock), fails(unix.ETIMEDOUT))
 			p.Print(1, "done\n")
 		}},
+}
+
+// settled waits until the thread that has put its number at an address sleeps, in the system call that it was
+// about to make then, and clears the number.
+func settled(p *kernel.Prog, at uint64) {
+	for {
+		tid := p.Load32(at)
+		if tid != 0 && strings.Contains(headOf(p, fmt.Sprintf("/proc/self/task/%d/stat", tid), 100), ") S ") {
+			p.Store32(at, 0)
+			return
+		}
+		sleep(p, 1e6)
+	}
 }
