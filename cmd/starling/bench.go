@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"starling/cmd/starling/bench"
-	"starling/cmd/starling/compile"
 	"starling/cmd/starling/qemu"
 	"starling/cmd/starling/session"
 	"starling/images"
@@ -58,7 +57,7 @@ func runBench(o *options, names []string, linux, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	program, err := compile.Program(source, "test", "bench", "bench.c")
+	program, err := bench.Program(source)
 	if err != nil {
 		return err
 	}

@@ -53,45 +53,14 @@ func (r *Rule) Invalid(reply ipc.Reply) ipc.Reply {
 }
 
 // Scribble overwrites everything in a frame that a reply's mask does not name.
-func (r *Rule) Scribble(f *frame.Frame, mask ipc.Mask) {
-	before, arg := *f, r.Arg
-	for i := range f.XSave {
-		f.XSave[i] = byte(arg >> (i % 8))
-	}
-	for i, v := range [...]*uint64{&f.Regs.R15, &f.Regs.R14, &f.Regs.R12, &f.Regs.BX, &f.Regs.BP,
-		&f.Regs.CX, &f.Regs.DX, &f.Regs.SI, &f.Regs.DI, &f.Regs.IP, &f.Regs.SP, &f.Regs.Flags,
-		&f.Regs.CS, &f.Regs.SS, &f.Regs.FSBase, &f.Regs.GSBase, &f.Regs.DS, &f.Debug.DR0, &f.Debug.DR7} {
-		*v = ^arg*uint64(2*i+1) ^ arg<<17
-	}
-	if mask&(ipc.MaskResult|ipc.MaskGeneral) == 0 {
-		f.Regs.AX, f.Regs.OrigAX = ^arg, ^arg
-	}
-	for _, g := range groups { // what the reply names is its sender's to say
-		if mask&g.mask != 0 {
-			g.keep(f, &before)
-		}
-	}
-}
+func (r *Rule) Scribble(f *frame.Frame, mask ipc.Mask) { frame.Scribble(f, uint16(mask), r.Arg) }
 
-// groups copies the registers of each group from one frame to another.
-var groups = [...]struct {
-	mask ipc.Mask
-	keep func(to, from *frame.Frame)
-}{
-	{ipc.MaskResult, func(to, from *frame.Frame) { to.Regs.AX = from.Regs.AX }},
-	{ipc.MaskGeneral, func(to, from *frame.Frame) {
-		t, f := &to.Regs, &from.Regs
-		t.R15, t.R14, t.R13, t.R12, t.R11, t.R10, t.R9, t.R8 = f.R15, f.R14, f.R13, f.R12, f.R11, f.R10, f.R9, f.R8
-		t.BP, t.BX, t.AX, t.CX, t.DX, t.SI, t.DI, t.OrigAX = f.BP, f.BX, f.AX, f.CX, f.DX, f.SI, f.DI, f.OrigAX
-	}},
-	{ipc.MaskControl, func(to, from *frame.Frame) {
-		to.Regs.IP, to.Regs.SP, to.Regs.Flags = from.Regs.IP, from.Regs.SP, from.Regs.Flags
-	}},
-	{ipc.MaskSegments, func(to, from *frame.Frame) {
-		t, f := &to.Regs, &from.Regs
-		t.CS, t.SS, t.FSBase, t.GSBase = f.CS, f.SS, f.FSBase, f.GSBase
-		t.DS, t.ES, t.FS, t.GS = f.DS, f.ES, f.FS, f.GS
-	}},
-	{ipc.MaskFP, func(to, from *frame.Frame) { to.XSave = from.XSave }},
-	{ipc.MaskDebug, func(to, from *frame.Frame) { to.Debug = from.Debug }},
-}
+// The groups are numbered alike in frame: 0 is the only value that fits.
+const (
+	_ = -(frame.Result ^ uint16(ipc.MaskResult))
+	_ = -(frame.General ^ uint16(ipc.MaskGeneral))
+	_ = -(frame.Control ^ uint16(ipc.MaskControl))
+	_ = -(frame.Segments ^ uint16(ipc.MaskSegments))
+	_ = -(frame.FP ^ uint16(ipc.MaskFP))
+	_ = -(frame.Debugging ^ uint16(ipc.MaskDebug))
+)

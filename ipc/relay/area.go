@@ -47,8 +47,8 @@ func (a *Area) Put(ev *ipc.Event) bool {
 	return true
 }
 
-// take removes the oldest event.
-func (a *Area) take(ev *ipc.Event) bool {
+// Take removes the oldest event.
+func (a *Area) Take(ev *ipc.Event) bool {
 	if a.in == a.out {
 		return false
 	}

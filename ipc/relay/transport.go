@@ -32,7 +32,7 @@ func (w *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 	if w.lab == 0 || endpoint != w.self {
 		return w.Transport.Wait(endpoint, ev)
 	}
-	for !w.area.take(ev) {
+	for !w.area.Take(ev) {
 		if err := w.Transport.Wait(endpoint, ev); err != nil {
 			return err
 		}

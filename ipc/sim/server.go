@@ -314,6 +314,9 @@ func (tr *Transport) Answer(tok ipc.Token, n int, cap ipc.Handle) error {
 	return tr.answerOnce(tok, n, cap)
 }
 
+// ReplyOnce is a reply at once, with its status: as every reply here.
+func (tr *Transport) ReplyOnce(r ipc.Reply) error { return tr.Reply(r) }
+
 // answerOnce is an answer as the kernel moves it.
 func (tr *Transport) answerOnce(tok ipc.Token, n int, cap ipc.Handle) error {
 	t, err := tr.parked(tok)

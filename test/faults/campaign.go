@@ -40,6 +40,8 @@ type Tier interface {
 	Can(p *fault.Place) bool
 	// Round is how many cases are chosen at a time.
 	Round() int
+	// Together is how many faults that nobody may notice strike in one run from the start: 1, unless a run is dear.
+	Together() int
 }
 
 // Campaign is many runs.
@@ -126,7 +128,7 @@ func (c Campaign) Run(ctx context.Context, t Tier) *Report {
 			if r != nil {
 				rep.add(r)
 				if len(r.Findings) > 0 && len(rep.Findings) < c.MostFindings {
-					rep.found(t, r)
+					rep.found(ctx, t, r)
 				}
 			}
 		}
@@ -167,8 +169,8 @@ func (rep *Report) add(r *Result) {
 }
 
 // found keeps a finding, shrunk, unless one like it is there.
-func (rep *Report) found(t Tier, r *Result) {
-	small := Shrink(t, r)
+func (rep *Report) found(ctx context.Context, t Tier, r *Result) {
+	small := Shrink(ctx, t, r)
 	for i := range rep.Findings {
 		if alike(rep.Findings[i].Plan, small.Plan) {
 			return
@@ -189,6 +191,7 @@ type generator struct {
 	rng       *rand.Rand
 	scenarios []string
 	chosen    map[*Cell]uint64
+	passed    []*Cell
 }
 
 // next chooses the cell that was struck least, a scenario that has such messages, and one of them. Later
@@ -211,6 +214,7 @@ func (g *generator) next() (Case, bool) {
 		if g.rng.IntN(3) == 0 {
 			c.Seed = 1 + g.rng.Uint64N(1000)
 		}
+		g.join(&c, cell)
 		if cell.Activated >= enough {
 			for g.rng.IntN(3) == 0 && len(c.Plan) < 4 {
 				other := g.rep.Cells[g.rng.IntN(len(g.rep.Cells))]
@@ -223,6 +227,33 @@ func (g *generator) next() (Case, bool) {
 	}
 	return Case{}, false
 }
+
+// join adds faults to a case whose fault nobody may notice, of the cells that were struck least.
+func (g *generator) join(c *Case, first *Cell) {
+	quiet := func(cell *Cell) bool {
+		return cell.Place.Expect(cell.Kind) == fault.Unnoticed && cell.Kind != fault.Swap
+	}
+	if !quiet(first) {
+		return
+	}
+	for tries := 0; tries < 4*g.t.Together() && len(c.Plan) < g.t.Together(); tries++ {
+		cell := g.least()
+		if n := g.t.Count(c.Scenario, cell.Place); n > 0 && quiet(cell) {
+			g.chosen[cell]++
+			c.Plan = append(c.Plan, g.rule(cell, n))
+		} else {
+			g.chosen[cell] += passing
+			g.passed = append(g.passed, cell)
+		}
+	}
+	for _, cell := range g.passed {
+		g.chosen[cell] -= passing
+	}
+	g.passed = g.passed[:0]
+}
+
+// passing keeps a cell that does not fit from being chosen again at once.
+const passing = 1 << 20
 
 func (g *generator) rule(cell *Cell, count uint64) fault.Rule {
 	return fault.Rule{Place: cell.Place, Kind: cell.Kind, Nth: g.rng.Uint64N(count), Arg: g.rng.Uint64N(1 << 20)}
@@ -263,9 +294,12 @@ func (g *generator) replaces(cell *Cell, name string) bool {
 }
 
 // Shrink makes the plan of a finding smaller: fewer rules, an earlier message, a smaller choice, as long as
-// something is found.
-func Shrink(t Tier, r *Result) *Result {
+// something is found and the context has not ended.
+func Shrink(ctx context.Context, t Tier, r *Result) *Result {
 	try := func(c Case) bool {
+		if ctx.Err() != nil {
+			return false
+		}
 		got, err := t.Run(c)
 		if err != nil || len(got.Findings) == 0 {
 			return false

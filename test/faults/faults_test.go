@@ -89,6 +89,10 @@ func TestOnceFound(t *testing.T) {
 		{"effects that add up", 0, []string{"linux>root notify drop"}},
 		{"segmentation faults say where and why", 0, []string{"program>linux fault flip 0 811491"}},
 		{"lines of standard input", 0, []string{"linux>console write crash-after"}},
+		{"children end in every way", 77, []string{"program>linux exception crash-before 1", "pager>program reply drop 15"}},
+		{"seccomp: filters can be read by a tracer, and suspended", 77,
+			[]string{"linux>pager space-fork-answer stale-sequence 1", "linux>pager space-fork-answer reorder 2"}},
+		{"a requeue counts the woken and the moved", 0, []string{"program>linux syscall delay 8 47"}},
 	} {
 		k := Case{Scenario: c.scenario, Seed: c.seed}
 		for _, text := range c.rules {

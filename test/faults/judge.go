@@ -75,6 +75,9 @@ func refer(s *sim.Scenario) (*reference, error) {
 	if s.During != nil && !own(s) {
 		return nil, nil // its keys are typed once, and not for a child
 	}
+	if s.ByTheClock {
+		return nil, nil
+	}
 	var ref *reference
 	for _, seed := range seeds {
 		res := clean(s, seed, 0)
@@ -128,6 +131,9 @@ func (l *Laboratory) Can(*fault.Place) bool { return true }
 // Round implements Tier. What cases strike counts for the next round. It does not depend on the number of processors,
 // so a seed gives the same cases everywhere.
 func (l *Laboratory) Round() int { return 64 }
+
+// Together implements Tier: runs are cheap, and one fault alone says more.
+func (l *Laboratory) Together() int { return 1 }
 
 // Run runs a case and judges it.
 func (l *Laboratory) Run(c Case) (*Result, error) {

@@ -22,6 +22,8 @@ type Scenario struct {
 	Args    []string
 	Ending  Ending // default Exited(0)
 	Output  string
+	// ByTheClock: it is about how long something takes. Faults that delay cannot be judged by it.
+	ByTheClock bool
 }
 
 // Scenarios is all of them.

@@ -36,13 +36,14 @@ func waitv(p *kernel.Prog, words ...uint64) uint64 {
 var futexScenarios = []Scenario{
 	{Name: "a requeue counts the woken and the moved", Output: "done\n",
 		Main: func(p *kernel.Prog) {
-			a, b := p.Alloc(8), p.Alloc(8)
+			a, b, ready := p.Alloc(8), p.Alloc(8), p.Alloc(8)
 			for range 5 {
 				p.Thread(func(p *kernel.Prog) {
+					p.Store32(ready, uint32(p.Syscall(unix.SYS_GETTID)))
 					want(p, "wait", p.Syscall(unix.SYS_FUTEX, a, futexWait|futexPrivate, 0, 0), 0)
 				})
+				settled(p, ready)
 			}
-			sleep(p, 1e6)
 			want(p, "requeue", p.Syscall(unix.SYS_FUTEX, a, futexRequeue|futexPrivate, 1, 2, b), 3)
 			want(p, "moved", p.Syscall(unix.SYS_FUTEX, b, futexWake|futexPrivate, 10), 2)
 			want(p, "other value", p.Syscall(unix.SYS_FUTEX, a, futexCmpRequeue|futexPrivate, 1, 2, b, 7), fails(unix.EAGAIN))

@@ -8,15 +8,13 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"starling/cmd/starling/compile"
 )
 
 const source = "../../.."
 
 // The table names every case of the program and no other.
 func TestCasesAreThoseOfTheProgram(t *testing.T) {
-	program, err := compile.Program(source, "test", "bench", "bench.c")
+	program, err := Program(source)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +36,7 @@ func TestCasesAreThoseOfTheProgram(t *testing.T) {
 
 // The script and its driver work with the host's own shell and the real program.
 func TestScriptOnTheHost(t *testing.T) {
-	program, err := compile.Program(source, "test", "bench", "bench.c")
+	program, err := Program(source)
 	if err != nil {
 		t.Fatal(err)
 	}

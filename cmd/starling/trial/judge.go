@@ -51,7 +51,7 @@ func (v *sight) judge(c faults.Case, ref *sight) *faults.Result {
 		say("the personality was started anew")
 	case v.guest.processes != ref.guest.processes:
 		say("%d processes are left, without the fault %d", v.guest.processes, ref.guest.processes)
-	case !harm && !restarted && v.free() < ref.free():
+	case !harm && !restarted && !swapped(res) && v.free() < ref.free():
 		say("%d free pages, without the fault %d", v.free(), ref.free())
 	}
 	return res
@@ -95,6 +95,16 @@ func byLab(d control.Death) bool { return strings.Contains(d.Why, manifest.LabBi
 func (v *sight) restarted() bool {
 	for _, d := range v.deaths {
 		if d.Lost != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// swapped reports whether the personality was swapped: the new instance has a heap of another size.
+func swapped(res *faults.Result) bool {
+	for i, rule := range res.Plan {
+		if rule.Kind == fault.Swap && res.Activated[i] {
 			return true
 		}
 	}

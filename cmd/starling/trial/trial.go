@@ -65,7 +65,7 @@ const (
 	patience = 60e9
 	// extra is how much longer than three times as long, endless for programs that only do harm to themselves.
 	extra   = 10e9
-	endless = 500e6
+	endless = 100e6
 )
 
 // New runs the scenarios of these names, all without any, and nothing is struck.
@@ -95,6 +95,9 @@ func New(ctx context.Context, compose Compose, only []string) (*Laboratory, erro
 		l.known[s.name] = &reference{s, v}
 	})
 	all.Wait()
+	if ctx.Err() != nil {
+		return nil, errors.New("ended before there was a campaign")
+	}
 	return l, errors.Join(failed...)
 }
 
@@ -145,6 +148,9 @@ func (l *Laboratory) Can(p *fault.Place) bool { return !p.Sim }
 
 // Round implements faults.Tier.
 func (l *Laboratory) Round() int { return 8 }
+
+// Together implements faults.Tier: a run takes seconds.
+func (l *Laboratory) Together() int { return 6 }
 
 // Run implements faults.Tier.
 func (l *Laboratory) Run(c faults.Case) (*faults.Result, error) {

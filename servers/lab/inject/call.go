@@ -121,9 +121,11 @@ func (l *Lab) judge(c *call, a answer) {
 		l.respond(c, answer{bytes: before, cap: a.cap})
 	case fault.DoubleReply:
 		l.respond(c, a)
-		_ = l.t.Answer(c.token, 0, 0)
-		// An answer goes with the next kernel call, and so does its error.
-		if err := l.t.Notify(l.Self, 0); err != ipc.ErrStale {
+		err := l.t.Answer(c.token, 0, 0)
+		if err == nil { // it may go with the next kernel call, and so does its error
+			err = l.t.Notify(l.Self, 0)
+		}
+		if err != ipc.ErrStale {
 			l.complain("the kernel took a second answer to %s: %v", c.op, err)
 		}
 	default:

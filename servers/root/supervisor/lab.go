@@ -8,6 +8,7 @@ import (
 	"starling/ipc/control"
 	"starling/ipc/lab"
 	"starling/ipc/relay"
+	"starling/ipc/supervise"
 	"starling/servers/manifest"
 )
 
@@ -118,13 +119,42 @@ func (r *Root) labs(f func(s *server, l *lab.Report)) {
 }
 
 // arm lets the labs strike: everything runs.
-func (r *Root) arm() { r.labs(func(_ *server, l *lab.Report) { l.Armed = 1 }) }
-
-// anew tells the labs that a server has started from nothing, and its programs with it.
-func (r *Root) anew(s *server) {
-	if s.spec.Role == manifest.Personality {
-		r.labs(func(_ *server, l *lab.Report) { l.Epoch++ })
+func (r *Root) arm() {
+	r.armed = true
+	r.labs(func(_ *server, l *lab.Report) { l.Armed = 1 })
+	for _, w := range r.manifest.Wires {
+		if w.Lab && w.To == manifest.RootName {
+			r.asks = r.t.Now() + askEvery
+		}
 	}
+	r.setTimer()
+}
+
+// anew tells the labs that a server starts from nothing, and its programs with it. Nothing is struck until it runs.
+func (r *Root) anew(s *server) {
+	r.labs(func(_ *server, l *lab.Report) {
+		l.Armed = 0
+		if s.spec.Role == manifest.Personality {
+			l.Epoch++
+		}
+	})
+	if area, ok := r.areas[s.spec.Name]; ok && s.spec.Lab == nil && s.starts > 1 {
+		if b := r.memory.window.At(area.base, area.pages*pageSize); b != nil {
+			(*relay.Area)(b).Forget()
+		}
+	}
+}
+
+// askEvery is how often root looks by itself, in ns, when a lab may lose what it is notified of.
+const askEvery = 1e9
+
+// askAgain looks whether a notification was lost.
+func (r *Root) askAgain(now int64) {
+	if r.asks == 0 || now < r.asks {
+		return
+	}
+	r.asks = now + askEvery
+	r.pending |= supervise.Changed | supervise.Staged
 }
 
 // labOrders carries out what labs ask for.

@@ -161,6 +161,9 @@ func (r *Root) launch(s *server) error {
 	if err := r.awaitReady(in); err != nil {
 		return err
 	}
+	if r.armed {
+		r.arm()
+	}
 	return r.takeRole(s)
 }
 

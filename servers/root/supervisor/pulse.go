@@ -66,6 +66,9 @@ func (r *Root) setTimer() {
 	if w := r.swap; w != nil && (at == 0 || w.deadline < at) {
 		at = w.deadline
 	}
+	if r.asks != 0 && (at == 0 || r.asks < at) {
+		at = r.asks
+	}
 	for _, q := range r.questions {
 		if at == 0 || q.deadline < at {
 			at = q.deadline

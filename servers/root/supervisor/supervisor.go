@@ -55,6 +55,8 @@ type Root struct {
 	pending uint64 // notifications not acted on yet
 	ending  ending
 	orders  uint32 // given to instances so far
+	armed   bool   // the labs may strike
+	asks    int64  // when to look for lost notifications, 0: they do not get lost
 	swap    *swap  // the one that is going on, nil if none
 	// nextBeat is when root looks for signs of life again, ns; 0: never.
 	nextBeat  int64

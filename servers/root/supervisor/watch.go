@@ -28,6 +28,7 @@ func (r *Root) Handle(ev *ipc.Event) bool {
 		r.timedOut(ev.Time)
 		r.feelPulse(ev.Time)
 		r.answerQuestions(ev.Time)
+		r.askAgain(ev.Time)
 		r.setTimer()
 	}
 	return r.Proceed()
