@@ -55,17 +55,19 @@ var futexScenarios = []Scenario{
 
 	{Name: "a wait for several futexes", Output: "done\n",
 		Main: func(p *kernel.Prog) {
-			a, b := p.Alloc(8), p.Alloc(8)
+			a, b, ready := p.Alloc(8), p.Alloc(8), p.Alloc(8)
 			list := waitv(p, a, b)
 			p.Thread(func(p *kernel.Prog) {
+				p.Store32(ready, uint32(p.Syscall(unix.SYS_GETTID)))
 				want(p, "which", p.Syscall(unix.SYS_FUTEX_WAITV, list, 2, 0, 0, 0), 1)
 				p.Store32(a+4, 1)
 			})
-			sleep(p, 1e6)
+			settled(p, ready)
 			want(p, "wake", p.Syscall(unix.SYS_FUTEX, b, futexWake|futexPrivate, 1), 1)
 			want(p, "out of the other queue", p.Syscall(unix.SYS_FUTEX, a, futexWake|futexPrivate, 1), 0)
-			sleep(p, 1e6)
-			check(p, "woken", p.Load32(a+4) == 1)
+			for p.Load32(a+4) != 1 {
+				sleep(p, 1e6)
+			}
 			p.Store32(b, 1)
 			want(p, "another value", p.Syscall(unix.SYS_FUTEX_WAITV, list, 2, 0, 0, 0), fails(unix.EAGAIN))
 			want(p, "time-out", p.Syscall(unix.SYS_FUTEX_WAITV, list, 1, 0, span(p, 1), unix.CLOCK_MONOTONIC), fails(unix.ETIMEDOUT))
