@@ -68,7 +68,7 @@ func compare(t *testing.T, want, got results, least int, allowed []deviation) {
 			continue
 		}
 		line := fmt.Sprintf("%s: Linux %s, Starling %s", n, said(want[n]), said(got[n]))
-		if why := reason(allowed, n, got[n]); why != "" {
+		if why := reason(allowed, n, said(got[n])); why != "" {
 			explained++
 			t.Logf("deviation: %s: %s", line, why)
 		} else {
