@@ -82,6 +82,22 @@ var timeScenarios = []Scenario{
 			between("a nice poll", 1005*ms, 1014*ms, func() { p.Syscall(unix.SYS_POLL, 0, 0, 1000) })
 		}},
 
+	{Name: "a timerfd with the shortest interval leaves time for everybody", Output: "",
+		Main: func(p *kernel.Prog) {
+			timer := uint64(ok(p, "timerfd_create", p.Syscall(unix.SYS_TIMERFD_CREATE, unix.CLOCK_MONOTONIC, 0)))
+			at := p.Alloc(32)
+			p.Store64(at+8, 1)  // every nanosecond
+			p.Store64(at+24, 1) // from the next on
+			want(p, "timerfd_settime", p.Syscall(unix.SYS_TIMERFD_SETTIME, timer, 0, at, 0), 0)
+			want(p, "sleep", sleep(p, 1_000_000), 0)
+			for range 3 {
+				want(p, "read", p.Syscall(unix.SYS_READ, timer, at, 8), 8)
+			}
+			want(p, "sleep", sleep(p, 1_000_000), 0)
+			want(p, "read", p.Syscall(unix.SYS_READ, timer, at, 8), 8)
+			check(p, "the periods are counted", p.Load64(at) >= 1_000_000)
+		}},
+
 	{Name: "every clock", Output: "done\n",
 		Main: func(p *kernel.Prog) {
 			at := p.Alloc(16)

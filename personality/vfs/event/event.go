@@ -40,7 +40,6 @@ func (m *Events) Export(t *state.VFST) {
 	}
 	for _, x := range m.timers {
 		s := x.TimerFDT
-		s.Deadline = 0
 		if x.timer.Armed() {
 			s.Deadline = x.timer.Deadline()
 		}
@@ -58,7 +57,8 @@ func (m *Events) Import(t *state.VFST, _ *vfs.Restorer) unix.Errno {
 	for _, s := range t.Timerfds {
 		x := &TimerFD{TimerFDT: *s}
 		x.init()
-		if s.Deadline != 0 {
+		if resting := s.Expirations > 0; s.Deadline != 0 && !resting {
+			x.Deadline = 0
 			m.clock.Set(&x.timer, s.Deadline)
 		}
 		m.timers[s.Id] = x

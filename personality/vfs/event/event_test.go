@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"starling/personality/clock"
 	"starling/personality/vfs/event"
 	"starling/personality/vfs/vfstest"
 	"starling/personality/wait"
@@ -86,6 +87,32 @@ func TestTimerFD(t *testing.T) {
 	w.Events.Arm(event.TimerOf(f), ms, 0, unix.TFD_TIMER_ABSTIME)
 	if ev := f.Ready(wait.In); ev != wait.In {
 		t.Errorf("in the past: ready %#x", ev)
+	}
+}
+
+// A timer that nobody reads sets nothing off: otherwise a short interval would keep the system busy for ever.
+func TestTimerFDRestsUntilItIsRead(t *testing.T) {
+	const us = 1000
+	w := vfstest.New(t)
+	w.Advance(us)
+	f, _ := w.Events.TimerFD(unix.CLOCK_MONOTONIC, 0)
+	fd, _ := w.C.Alloc(f, 0, false)
+	w.Events.Arm(event.TimerOf(f), us, us, 0)
+	tick(w, us)
+	if e := w.Clock.Earliest(); e != clock.Never {
+		t.Errorf("the next deadline is %d", e)
+	}
+	w.Advance(10*us + 300)
+	if v, i := w.Events.Settings(event.TimerOf(f)); v != 700 || i != us {
+		t.Errorf("settings %d %d", v, i)
+	}
+	w = w.Swap()
+	f = w.C.Files.Get(fd)
+	if b, e := w.Read(f, 8); e != 0 || binary.LittleEndian.Uint64(b) != 11 {
+		t.Errorf("expirations %v %v", b, e)
+	}
+	if got, want := w.Clock.Earliest(), w.V.Now()+700; got != want {
+		t.Errorf("read, and the next deadline is %d, want %d", got, want)
 	}
 }
 

@@ -12,7 +12,9 @@ import (
 	"starling/personality/wait"
 )
 
-// TimerFD is a timer that is read. The interval is in ns, 0 for once.
+// TimerFD is a timer that is read. The interval is in ns, 0 for once. A periodic timer rests from its
+// expiration until it is read, so that nobody can keep the system busy with a short interval; Deadline is
+// then the one that has passed. It is 0 at any other time, but for an armed timer in an export.
 type TimerFD struct {
 	state.TimerFDT
 	timer clock.Timer
@@ -48,8 +50,12 @@ func TimerOf(f *vfs.File) *TimerFD {
 
 // Settings is what timerfd_gettime(2) shows, in ns.
 func (m *Events) Settings(x *TimerFD) (value, interval int64) {
-	if x.timer.Armed() {
+	switch {
+	case x.timer.Armed():
 		value = max(1, x.timer.Deadline()-m.v.Now())
+	case x.Deadline != 0:
+		_, next := x.periods(m.v.Now())
+		value = next - m.v.Now()
 	}
 	return value, x.Interval
 }
@@ -58,7 +64,7 @@ func (m *Events) Settings(x *TimerFD) (value, interval int64) {
 // TFD_TIMER_ABSTIME; 0 disarms.
 func (m *Events) Arm(x *TimerFD, value, interval int64, flags int32) {
 	m.clock.Stop(&x.timer)
-	x.Flags, x.Interval, x.Expirations, x.Cancelled = flags, interval, 0, false
+	x.Flags, x.Interval, x.Expirations, x.Deadline, x.Cancelled = flags, interval, 0, 0, false
 	x.timer.Wall = x.wall()
 	if value == 0 {
 		return
@@ -87,18 +93,22 @@ func (m *Events) TimerExpired(id uint64) {
 	}
 }
 
-// expire counts the expirations since deadline and arms the next.
+// expire is the first expiration since the timer was armed or read.
 func (m *Events) expire(x *TimerFD, deadline int64) {
 	x.Expirations++
 	if x.Interval > 0 {
-		missed := (m.v.Now() - deadline) / x.Interval
-		x.Expirations += uint64(missed)
-		next := deadline + (missed+1)*x.Interval
-		if next > 0 {
-			m.clock.Set(&x.timer, next)
-		}
+		x.Deadline = deadline
 	}
 	m.v.Waits.Wake(wait.ID(x.Id), wait.In)
+}
+
+// periods is how many periods of a resting timer are over since its Deadline, and when the one of now ends.
+func (x *TimerFD) periods(now int64) (over uint64, next int64) {
+	missed := max(0, now-x.Deadline) / x.Interval
+	if missed >= (math.MaxInt64-x.Deadline)/x.Interval {
+		return uint64(missed), math.MaxInt64
+	}
+	return uint64(missed), x.Deadline + (missed+1)*x.Interval
 }
 
 // ClockWasSet is for the core: timers with TFD_TIMER_CANCEL_ON_SET are cancelled.
@@ -135,13 +145,19 @@ func (o timerOps) Read(_ *vfs.Context, f *vfs.File, io *usermem.IO, _ int64) (in
 	case io.Len() < 8:
 		return 0, unix.EINVAL
 	case x.Cancelled:
-		x.Cancelled, x.Expirations = false, 0
+		x.Cancelled, x.Expirations, x.Deadline = false, 0, 0
 		return 0, unix.ECANCELED
 	case x.Expirations == 0:
 		return 0, unix.EAGAIN
 	}
 	n := x.Expirations
 	x.Expirations = 0
+	if x.Deadline != 0 {
+		over, next := x.periods(o.m.v.Now())
+		x.Deadline = 0
+		o.m.clock.Set(&x.timer, next)
+		n += over
+	}
 	return put64(io, n)
 }
 
