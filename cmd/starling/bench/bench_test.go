@@ -53,7 +53,7 @@ func TestScriptOnTheHost(t *testing.T) {
 	var asked uint64
 	r, err := g.Count(Case{Name: "getpid", Count: 100}, func() (uint64, error) {
 		asked++
-		return asked * asked * 100, nil // 300 between the first two, 700 between the last two
+		return asked * asked * 100 * repetitions, nil // 300 a repetition between the first two, 700 between the last two
 	})
 	if err != nil || r.Instructions <= 0 || r.Switches != 4 {
 		t.Errorf("%+v, %v", r, err)
