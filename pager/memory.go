@@ -261,7 +261,7 @@ func (p *Pager) layOut() error {
 func (p *Pager) publish() {
 	h := p.header
 	h.FramesUsed = p.framesTotal - p.framesFree
-	h.Spare = p.spare.pages()
+	h.Spare, h.DataLeft = p.spare.pages(), p.forData()
 	h.FramesFree = p.framesFree + h.Spare
 	h.TablesFree = p.nodesFree
 	h.RegionsFree = p.regionsFree

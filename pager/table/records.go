@@ -5,7 +5,7 @@ import "unsafe"
 // Magic and Version start the published header.
 const (
 	Magic   = 0x4c424154_52474150 // "PAGRTABL"
-	Version = 2
+	Version = 3
 )
 
 // Header is the first thing published; CodeInfo gives its physical address.
@@ -22,6 +22,7 @@ type Header struct {
 	TablesFree  uint64
 	GrantsTotal uint64 // pages given to the kernel so far
 	Spare       uint64 // pages undecided
+	DataLeft    uint64 // of these, what may still become data
 
 	Spaces       uint64 // physical address of the SpaceRecords
 	SpacesCount  uint64
@@ -71,7 +72,7 @@ type ObjectRecord struct {
 const (
 	_ = uint(64-unsafe.Sizeof(SpaceRecord{})) + uint(unsafe.Sizeof(SpaceRecord{})-64)
 	_ = uint(64-unsafe.Sizeof(ObjectRecord{})) + uint(unsafe.Sizeof(ObjectRecord{})-64)
-	_ = uint(176-unsafe.Sizeof(Header{})) + uint(unsafe.Sizeof(Header{})-176)
+	_ = uint(184-unsafe.Sizeof(Header{})) + uint(unsafe.Sizeof(Header{})-184)
 )
 
 // An id is the index of its record and the generation of the index, so that an

@@ -226,8 +226,9 @@ func Clone(c *Call, q *CloneArgs) Result {
 // instead of fork's caller getting ENOMEM.
 const (
 	roomAtLeast   = 64
-	roomForTables = 20 // of a child: four levels in several places, the kernel's and the pager's
-	roomForData   = 24 // of a child: what it stores to first, and what is kept about it here
+	roomForOthers = 256 // data of those that run: children execute programs next
+	roomForTables = 20  // of a child: four levels in several places, the kernel's and the pager's
+	roomForData   = 24  // of a child: what it stores to first, and what is kept about it here
 	roomPlenty    = 4096
 )
 
@@ -244,7 +245,7 @@ func (k *Core) roomToFork() bool {
 		}
 	}
 	return s.Spare+min(s.TablesFree, k.Transport.KernelFree()) >= roomAtLeast+young*roomForTables &&
-		s.FramesFree >= s.Reserve+roomAtLeast+young*(roomForTables+roomForData)
+		s.FramesFree-s.Spare+s.DataLeft >= s.Reserve+roomForOthers+young*roomForData
 }
 
 // unborn forgets a process that never had a thread that ran.
