@@ -158,23 +158,25 @@ func exec(c *task.Call, dirfd int32, path, argv, envp uint64, at int) task.Resul
 	if e == 0 {
 		var env []string
 		if env, e = readStrings(c, envp, &limit); e == 0 {
-			return task.Execute(c, f, execName(dirfd, string(name)), args, env)
+			name, closes := execName(c, dirfd, string(name))
+			return task.Execute(c, task.Executable{File: f, Name: name, Closes: closes, Argv: args, Envp: env})
 		}
 	}
 	c.K.VFS.Put(f)
 	return fail(e)
 }
 
-// execName is what a program found through a descriptor is called (fs/exec.c).
-func execName(dirfd int32, name string) string {
+// execName is what a program found through a descriptor is called (fs/exec.c), and whether
+// the descriptor is closed by executing it.
+func execName(c *task.Call, dirfd int32, name string) (path string, closes bool) {
 	if dirfd == unix.AT_FDCWD || len(name) > 0 && name[0] == '/' {
-		return name
+		return name, false
 	}
-	fd := "/dev/fd/" + strconv.Itoa(int(dirfd))
-	if name == "" {
-		return fd
+	path = "/dev/fd/" + strconv.Itoa(int(dirfd))
+	if name != "" {
+		path += "/" + name
 	}
-	return fd + "/" + name
+	return path, c.T.Files.CloseOnExec(dirfd)
 }
 
 // readStrings reads an array of pointers to strings; limit is how many bytes are left, for

@@ -12,14 +12,24 @@ import (
 	"starling/personality/wait"
 )
 
-// Execute is execve(2) from the opened file on; it takes over the reference. name is
-// what the program is called: AT_EXECFN and, its last part, the thread's name.
-func Execute(c *Call, f *vfs.File, name string, argv, envp []string) Result {
+// Executable is what a thread executes, from the opened file on.
+type Executable struct {
+	File *vfs.File
+	// Name is what the program is called: AT_EXECFN and, its last part, the thread's name.
+	Name string
+	// Closes means that Name leads through a descriptor that is closed by executing, so that an
+	// interpreter could not open it (fs/exec.c, BINPRM_FLAGS_PATH_INACCESSIBLE).
+	Closes     bool
+	Argv, Envp []string
+}
+
+// Execute is execve(2); it takes over the reference to the file.
+func Execute(c *Call, x Executable) Result {
 	k, t := c.K, c.T
-	if len(argv) == 0 {
-		argv = []string{""} // as Linux since 5.18
+	if len(x.Argv) == 0 {
+		x.Argv = []string{""} // as Linux since 5.18
 	}
-	p, e := k.load(t, f, name, argv, envp)
+	p, e := k.load(t, x)
 	if e != 0 {
 		return Err(e)
 	}
@@ -155,7 +165,7 @@ func (k *Core) Start(name string, argv, envp []string, prepare func(t *Thread) u
 	if e != 0 {
 		return e
 	}
-	prog, e := k.load(t, f, name, argv, envp)
+	prog, e := k.load(t, Executable{File: f, Name: name, Argv: argv, Envp: envp})
 	if e != 0 {
 		return e
 	}

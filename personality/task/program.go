@@ -75,12 +75,11 @@ func (r reader) ReadAt(b []byte, off int64) (int, unix.Errno) {
 	return done, 0
 }
 
-// load reads the executable f, called name, for thread t; it takes over the reference to f.
-func (k *Core) load(t *Thread, f *vfs.File, name string, argv, envp []string) (*program, unix.Errno) {
+// load reads an executable for thread t; it takes over the reference to the file.
+func (k *Core) load(t *Thread, what Executable) (*program, unix.Errno) {
 	x := k.FileContext(t)
 	x.OpenLimit = vfs.MaxDescriptors
-	comm := baseName(name)
-	file, execName := f, name
+	file, execName, argv := what.File, what.Name, what.Argv
 	for depth := 0; ; depth++ {
 		var head [loader.ScriptHead]byte
 		n, e := (reader{x, file}).ReadAt(head[:], 0)
@@ -95,6 +94,9 @@ func (k *Core) load(t *Thread, f *vfs.File, name string, argv, envp []string) (*
 		k.VFS.Put(file)
 		if !ok {
 			return nil, unix.ENOEXEC
+		}
+		if what.Closes {
+			return nil, unix.ENOENT
 		}
 		if depth == scriptDepth {
 			return nil, unix.ELOOP
@@ -112,12 +114,12 @@ func (k *Core) load(t *Thread, f *vfs.File, name string, argv, envp []string) (*
 			return nil, e
 		}
 	}
-	p, e := k.loadELF(t, x, file, execName, argv, envp)
+	p, e := k.loadELF(t, x, file, execName, argv, what.Envp)
 	k.VFS.Put(file)
 	if e != 0 {
 		return nil, e
 	}
-	p.comm = comm
+	p.comm = baseName(what.Name)
 	return p, 0
 }
 

@@ -89,7 +89,10 @@ func (c *Context) ReadString(va uint64, max int) (string, unix.Errno) {
 
 // Base is the directory that relative paths of an *at call start from.
 func (c *Context) Base(dirfd int32, path []byte) (Path, unix.Errno) {
-	if len(path) > 0 && path[0] == '/' || dirfd == unix.AT_FDCWD {
+	if len(path) == 0 {
+		return Path{}, unix.ENOENT // whatever the descriptor is
+	}
+	if path[0] == '/' || dirfd == unix.AT_FDCWD {
 		return c.FS.Cwd, 0
 	}
 	f := c.Files.Get(dirfd)

@@ -200,6 +200,28 @@ var processScenarios = []Scenario{
 			want(p, "execve", path(p, unix.SYS_EXECVE, "/bin/script", p.Vector("script", "arg"), p.Vector()), 0)
 		}},
 
+	{Name: "a script in a descriptor that exec closes cannot be given to its interpreter", Output: "/bin/shell /dev/fd/4/script\n/bin/shell /bin/script\n",
+		Prepare: func(o *Options) {
+			o.Files = map[string]string{"bin/script": "#!/bin/shell\n"}
+		},
+		Programs: map[string]kernel.Program{"/bin/shell": func(p *kernel.Prog) {
+			p.Print(1, strings.Join(p.Args(), " ")+"\n")
+		}},
+		Main: func(p *kernel.Prog) {
+			closed := uint64(ok(p, "open", open(p, "/bin", unix.O_PATH|unix.O_CLOEXEC, 0)))
+			kept := uint64(ok(p, "open", open(p, "/bin", unix.O_PATH, 0)))
+			script := uint64(ok(p, "open", open(p, "/bin/script", unix.O_PATH|unix.O_CLOEXEC, 0)))
+			exec := func(p *kernel.Prog, dir uint64, name string, flags uint64) int64 {
+				return p.Syscall(unix.SYS_EXECVEAT, dir, p.Text(name), p.Vector("script"), p.Vector(), flags)
+			}
+			want(p, "below the descriptor", exec(p, closed, "script", 0), fails(unix.ENOENT))
+			want(p, "the descriptor", exec(p, script, "", unix.AT_EMPTY_PATH), fails(unix.ENOENT))
+			want(p, "an empty path below a file", exec(p, script, "", 0), fails(unix.ENOENT))
+			want(p, "an empty path below nothing", exec(p, 99, "", 0), fails(unix.ENOENT))
+			wait(p, p.Fork(func(p *kernel.Prog) { exec(p, kept, "script", 0) }), 0)
+			want(p, "execveat", exec(p, closed, "/bin/script", 0), 0)
+		}},
+
 	{Name: "vfork holds the parent until exec", Output: "other parent\n",
 		Programs: map[string]kernel.Program{"/bin/other": func(p *kernel.Prog) { p.Print(1, "other ") }},
 		Main: func(p *kernel.Prog) {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -152,7 +153,7 @@ func keep(t *testing.T, system string) io.Writer {
 	if dir == "" {
 		return io.Discard
 	}
-	f, err := os.Create(filepath.Join(dir, t.Name()+"."+system))
+	f, err := os.Create(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")+"."+system))
 	if err != nil {
 		t.Fatal(err)
 	}
