@@ -31,7 +31,8 @@ const (
 	consoleStatus = 5       // line status register, from the first port
 	consoleSpare  = 7       // scratch register: keeps what is written, an empty bus reads as ones
 	consoleEmpty  = 1 << 5  // line status: may send
-	consoleTries  = 1 << 16 // a port that never answers loses text but stops nobody
+	consoleSent   = 1 << 6  // line status: nothing is left to send
+	consoleTries  = 1 << 20 // a port that never answers loses text but stops nobody
 	exitPort      = 0xf4    // QEMU's isa-debug-exit
 )
 
@@ -47,13 +48,21 @@ func ConsoleWrite(b byte) {
 			console = consoleCOM4
 		}
 	}
-	for try := 0; in(console+consoleStatus, 1)&consoleEmpty == 0 && try < consoleTries; try++ {
-	}
+	consoleAwait(consoleEmpty)
 	out8(console, b)
 }
 
-// Exit ends the machine with a code. QEMU's own exit status is 2*code+1.
+// consoleAwait waits for a bit of the line status.
+func consoleAwait(status uint32) {
+	for try := 0; in(console+consoleStatus, 1)&status == 0 && try < consoleTries; try++ {
+	}
+}
+
+// Exit ends the machine with a code. QEMU's own exit status is 2*code+1. What was not sent is lost then.
 func Exit(code uint32) {
+	if console != 0 {
+		consoleAwait(consoleSent)
+	}
 	for {
 		out32(exitPort, code)
 		stop()

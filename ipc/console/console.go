@@ -103,7 +103,7 @@ type State struct {
 	Length        int // bytes accepted or delivered
 	Available     int // bytes of input waiting
 	Space         int // bytes of output that would be accepted
-	Pending       int // bytes accepted that have not reached the device
+	Pending       int // bytes accepted that have not left the device: those that it holds count as one
 	Flags         Flags
 	Rows, Columns uint16 // window size, 0 when unknown
 }

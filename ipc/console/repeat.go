@@ -15,17 +15,24 @@ const (
 	repeatMost  = 5    // times; whoever does not come then does not want to know
 )
 
-// Told notes that bits were notified now, and returns when Due is to be asked, 0 for never.
-func (r *Repeat) Told(bits uint64, now int64) int64 {
+// Told notes that bits were notified now.
+func (r *Repeat) Told(bits uint64, now int64) {
 	if bits&^r.bits != 0 {
 		r.times = 0
 	}
 	r.bits |= bits
 	if r.times == repeatMost {
-		r.bits, r.at = 0, 0
-		return 0
+		r.bits = 0
+		return
 	}
 	r.at = now + repeatFirst<<r.times
+}
+
+// Next is when Due is to be asked, 0 for never.
+func (r *Repeat) Next() int64 {
+	if r.bits == 0 {
+		return 0
+	}
 	return r.at
 }
 

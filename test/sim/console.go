@@ -78,7 +78,8 @@ func (c *Console) Output(ch console.Channel) string { return string(c.channels[c
 func (c *Console) tell(bits uint64) {
 	if c.notify != 0 && bits != 0 {
 		c.tr.Notify(c.notify, bits)
-		c.tr.TimerSet(c.self, c.again.Told(bits, c.tr.Now()))
+		c.again.Told(bits, c.tr.Now())
+		c.tr.TimerSet(c.self, c.again.Next())
 	}
 }
 

@@ -17,6 +17,7 @@ type line struct {
 	blocked           bool   // the other end takes nothing
 	overrun           bool
 	held              []byte // in the transmit FIFO while blocked
+	shifting          bool   // the last byte does not leave
 }
 
 func (l *line) refill() {
@@ -33,6 +34,7 @@ type machine struct {
 	lines    [console.Channels]*line // nil: no device
 	notified map[ipc.Handle]uint64
 	bound    map[ipc.Handle]uint64
+	timer    int64
 }
 
 const (
@@ -77,6 +79,9 @@ func (m *machine) PortIn(h ipc.Handle, port uint16, size int) (uint32, error) {
 		}
 		if len(l.held) == 0 {
 			s |= statusSpace
+			if !l.shifting {
+				s |= statusIdle
+			}
 		}
 		return s, nil
 	case regScratch:
@@ -116,7 +121,10 @@ func (m *machine) PortOutString(h ipc.Handle, port uint16, n int) error {
 	return nil
 }
 
-func (m *machine) TimerSet(ipc.Handle, int64) error { return nil }
+func (m *machine) TimerSet(_ ipc.Handle, at int64) error {
+	m.timer = at
+	return nil
+}
 
 func (m *machine) Notify(h ipc.Handle, bits uint64) error {
 	m.notified[h] |= bits
@@ -245,6 +253,41 @@ func TestEverybodyWhoWaitsForTheLastByteIsTold(t *testing.T) {
 		if m.notified[wireHandle+ipc.Handle(c)] != space {
 			t.Errorf("%v was notified %#x, want %#x", c, m.notified[wireHandle+ipc.Handle(c)], space)
 		}
+	}
+}
+
+// A device that was given its last bytes may still hold them when it asks for more, and says nothing
+// when they are gone: a machine that stops then loses them.
+func TestTheLastByteIsOutWhenItHasLeftTheDevice(t *testing.T) {
+	m, s := start(t, console.Control)
+	l := m.lines[console.Control]
+	l.shifting = true
+	c := client(m, s)
+	if _, _, err := c.Write(console.Control, []byte("the end")); err != nil {
+		t.Fatal(err)
+	}
+	space := console.SpaceBit(console.Control)
+	s.Handle(&ipc.Event{Kind: ipc.EventTimer, Time: 1e9})
+	for at := int64(1e9); at < 2e9; at = m.timer {
+		if state, err := c.Status(console.Control); err != nil || state.Pending != 1 {
+			t.Fatalf("%+v, %v", state, err)
+		}
+		m.timer = 0
+		s.Handle(&ipc.Event{Kind: ipc.EventTimer, Time: at})
+		if m.notified[wireHandle+ipc.Handle(console.Control)]&space != 0 {
+			t.Fatal("told before the last byte was out")
+		}
+		if m.timer <= at || m.timer > at+idlePoll {
+			t.Fatalf("at %d the timer was set to %d", at, m.timer)
+		}
+	}
+	l.shifting = false
+	s.Handle(&ipc.Event{Kind: ipc.EventTimer, Time: m.timer})
+	if m.notified[wireHandle+ipc.Handle(console.Control)]&space == 0 {
+		t.Error("not told that the last byte is out")
+	}
+	if state, err := c.Status(console.Control); err != nil || state.Pending != 0 {
+		t.Errorf("%+v, %v", state, err)
 	}
 }
 

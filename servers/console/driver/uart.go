@@ -20,6 +20,7 @@ const (
 	modemReady       = 0x0b // DTR, RTS, and OUT2, which gates the interrupt
 	statusInput      = 1 << 0
 	statusSpace      = 1 << 5 // the transmit FIFO is empty
+	statusIdle       = 1 << 6 // and so is the shift register: the last bit has left
 	fifoSize         = 16
 	fifoTrigger      = 14   // bytes at which the input interrupt comes
 	reasonMask       = 0x0f // IIR
@@ -34,6 +35,7 @@ type uart struct {
 	interrupt ipc.Handle
 	base      uint16
 	enabled   uint32 // what IER holds
+	sending   bool   // bytes were given to the device that it is not known to have sent
 }
 
 func (u *uart) in(register uint16) uint32 {
@@ -111,5 +113,15 @@ func (u *uart) send(r *ring) {
 		if u.t.PortOutString(u.ports, u.base+regData, n) != nil {
 			return
 		}
+		u.sending = true
 	}
+}
+
+// idle reports whether everything that the device was given has left it. There
+// is no interrupt for that: the one for space comes before the last bytes go.
+func (u *uart) idle() bool {
+	if u.sending && u.in(regStatus)&statusIdle != 0 {
+		u.sending = false
+	}
+	return !u.sending
 }

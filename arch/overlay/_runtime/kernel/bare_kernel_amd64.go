@@ -8,7 +8,7 @@ func bareOut32(port uint16, v uint32)
 func bareIn8(port uint16) uint8
 func bareHalt()
 
-// Serial lines as PCs have them (16550, line status register bit 5: may send). The
+// Serial lines as PCs have them (16550, line status register bit 5: may send, bit 6: has sent all). The
 // emergency console is COM4 where there is one, else COM1, as in arch/amd64.
 const (
 	bareCOM1      = 0x3f8
@@ -16,6 +16,7 @@ const (
 	bareLine      = 5
 	bareScratch   = 7
 	bareMaySend   = 0x20
+	bareHasSent   = 0x40
 	bareSendTries = 1 << 20
 	bareExitPort  = 0xf4 // isa-debug-exit
 )
@@ -34,14 +35,22 @@ func bareWrite(p, n uintptr) {
 		}
 	}
 	for i := uintptr(0); i < n; i++ {
-		for try := 0; bareIn8(bareConsole+bareLine)&bareMaySend == 0 && try < bareSendTries; try++ {
-		}
+		bareAwait(bareMaySend)
 		bareOut8(bareConsole, *(*byte)(unsafe.Pointer(p + i)))
 	}
 }
 
-// bareExit ends QEMU with status 2*code+1, or stops here on other machines.
+// bareAwait waits for a bit of the line status.
+func bareAwait(status uint8) {
+	for try := 0; bareIn8(bareConsole+bareLine)&status == 0 && try < bareSendTries; try++ {
+	}
+}
+
+// bareExit ends QEMU with status 2*code+1, or stops here on other machines. What was not sent is lost then.
 func bareExit(code int32) {
+	if bareConsole != 0 {
+		bareAwait(bareHasSent)
+	}
 	bareOut32(bareExitPort, uint32(code))
 	for {
 		bareHalt()
