@@ -95,7 +95,7 @@ func traceSetMask(c *task.Call, t *task.Thread, addr, data uint64) task.Result {
 	if e != 0 {
 		return fail(e)
 	}
-	t.RestoreMask = false
+	t.KeepMask()
 	c.K.SetMask(t, signal.Set(m))
 	return 0
 }

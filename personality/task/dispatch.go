@@ -80,7 +80,7 @@ func (k *Core) watched(t *Thread) bool {
 
 // restored: the thread is where sigreturn(2) has put it, and nothing holds it there.
 func (t *Thread) restored() bool {
-	return t.attention == 0 && t.Run == Calling && !t.RestoreMask && !isa.InCall(t.frame)
+	return t.attention == 0 && t.Run == Calling && !isa.InCall(t.frame)
 }
 
 // settle is Settle if the event set anything off.

@@ -115,13 +115,20 @@ func (k *Core) SetMask(t *Thread, m signal.Set) {
 func (t *Thread) setTemporaryMask(m uint64) {
 	if !t.RestoreMask {
 		t.SavedMask, t.RestoreMask = t.Mask, true
+		t.attention |= AttendMask
 	}
 	t.setMask(signal.Set(m))
 }
 
 func (t *Thread) restoreMask() {
-	t.RestoreMask = false
+	t.KeepMask()
 	t.setMask(signal.Set(t.SavedMask))
+}
+
+// KeepMask makes the mask of the moment the thread's own: no other comes back.
+func (t *Thread) KeepMask() {
+	t.RestoreMask = false
+	t.attention &^= AttendMask
 }
 
 // deliver acts on a signal that was taken. It reports whether the thread goes on
@@ -146,12 +153,12 @@ func (k *Core) deliver(t *Thread, i *signal.Info) bool {
 	if t.ThreadT.Rseq != 0 && !k.cutOff(t) {
 		k.cannotHandle(t, i) // and the frame is made, for that signal to interrupt
 	}
-	if !k.pushFrame(t, i, &act) {
-		t.RestoreMask = false
+	pushed := k.pushFrame(t, i, &act)
+	t.KeepMask()
+	if !pushed {
 		k.cannotHandle(t, i)
 		return true
 	}
-	t.RestoreMask = false
 	m := t.Blocked() | signal.Set(act.Mask)
 	if act.Flags&signal.NoDefer == 0 {
 		m |= signal.Bit(i.Signo)

@@ -240,6 +240,47 @@ var signalScenarios = []Scenario{
 			p.Print(1, result(p.Syscall(unix.SYS_RT_SIGTIMEDWAIT, set, 0, zero, 8))+"\n")
 		}},
 
+	{Name: "a temporary mask ends with its call, whether it waited or not", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			p.Sigaction(int(unix.SIGUSR1), note(p, "handler"), 0, 0)
+			mask(p, blockMask, bit(unix.SIGUSR2))
+			before := maskNow(p)
+			r, w := pipe(p, 0)
+			write(p, w, "x")
+			other := p.Alloc(8)
+			p.Store64(other, bit(unix.SIGUSR1))
+			pair := p.Alloc(16)
+			p.Store64(pair, other)
+			p.Store64(pair+8, 8)
+			ready := p.Alloc(8)
+			p.Store64(ready, r|unix.POLLIN<<32)
+			set := p.Alloc(128)
+			zero, short := p.Alloc(16), p.Alloc(16)
+			p.Store64(short+8, 1e6)
+			epoll := uint64(ok(p, "epoll_create1", p.Syscall(unix.SYS_EPOLL_CREATE1, 0)))
+			event := p.Alloc(16)
+			p.Store32(event, unix.POLLIN)
+			want(p, "epoll_ctl", p.Syscall(unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_ADD, r, event), 0)
+			for _, c := range []struct {
+				what string
+				want int64
+				call func() int64
+			}{
+				{"ppoll, ready", 1, func() int64 { return p.Syscall(unix.SYS_PPOLL, ready, 1, 0, other, 8) }},
+				{"ppoll, time-out 0", 0, func() int64 { return p.Syscall(unix.SYS_PPOLL, ready, 0, zero, other, 8) }},
+				{"ppoll, time-out", 0, func() int64 { return p.Syscall(unix.SYS_PPOLL, ready, 0, short, other, 8) }},
+				{"pselect6, ready", 1, func() int64 {
+					p.Store64(set, 1<<r)
+					return p.Syscall(unix.SYS_PSELECT6, r+1, set, 0, 0, 0, pair)
+				}},
+				{"epoll_pwait, ready", 1, func() int64 { return p.Syscall(unix.SYS_EPOLL_PWAIT, epoll, event, 1, ^uint64(0), other, 8) }},
+			} {
+				want(p, c.what, c.call(), c.want)
+				want(p, "the mask after "+c.what, int64(maskNow(p)), int64(before))
+			}
+			p.Print(1, "done\n")
+		}},
+
 	{Name: "SIGPIPE and EPIPE", Output: "EPIPE\ndone\n",
 		Main: func(p *kernel.Prog) {
 			_, status := wait(p, p.Fork(func(p *kernel.Prog) {
