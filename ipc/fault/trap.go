@@ -52,6 +52,12 @@ func (r *Rule) Invalid(reply ipc.Reply) ipc.Reply {
 	return reply
 }
 
+// Refused reports whether the kernel refused a reply that is Invalid as it must, when it says err to the same reply
+// without the fault: one that comes too late, as the answer to a stale event does, is refused for its name first.
+func Refused(refusal, err error) bool {
+	return refusal == ipc.ErrInvalid || refusal == ipc.ErrStale && err == ipc.ErrStale
+}
+
 // Scribble overwrites everything in a frame that a reply's mask does not name.
 func (r *Rule) Scribble(f *frame.Frame, mask ipc.Mask) { frame.Scribble(f, uint16(mask), r.Arg) }
 

@@ -48,7 +48,8 @@ const (
 //	 8  8a 00         a load: where memory faults are reported
 //	10  90 90
 //	12  0f 05         syscall
-//	14  eb f0         jump to the beginning: a thread that starts behind the system call of another
+//	14  eb f0         jump to the beginning: a thread that starts behind the system call of another; where functions
+//	                  compute outside of their sequences
 const (
 	slotSize    = 16
 	slotAccess  = 8

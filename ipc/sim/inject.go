@@ -205,9 +205,12 @@ func (l *lab) reply(tr *Transport, r ipc.Reply) (done bool, err error) {
 	case fault.Flip:
 		rule.DamageFrame(&t.frame.Regs)
 	case fault.Field:
-		if err := tr.replyOnce(rule.Invalid(r)); err != ipc.ErrInvalid {
-			l.violation("the kernel took a reply of %s that means nothing: %v", tr.name, err)
+		refusal := tr.replyOnce(rule.Invalid(r))
+		err := tr.replyOnce(r)
+		if !fault.Refused(refusal, err) {
+			l.violation("the kernel took a reply of %s that means nothing: %v", tr.name, refusal)
 		}
+		return true, err
 	}
 	return false, nil
 }

@@ -126,11 +126,19 @@ func (p *Prog) spend(ns int64) {
 		if t.budget > 0 {
 			return
 		}
-		p.a.trap(trap{kind: trapPreempted}, p.a.base+slotAfter)
+		p.a.trap(trap{kind: trapPreempted}, p.a.base+p.computes())
 		if ns == 0 {
 			return
 		}
 	}
+}
+
+// computes is where in its slot the function computes: in its sequence if it is in there, and outside of it otherwise.
+func (p *Prog) computes() uint64 {
+	if p.a.sequence {
+		return slotAfter
+	}
+	return slotReturn
 }
 
 // Compute uses ns of the processor.

@@ -2,7 +2,7 @@ package sim
 
 import "golang.org/x/sys/unix"
 
-// Restartable sequences (rseq(2)). The sequence of a function is where it computes and where its
+// Restartable sequences (rseq(2)). The sequence of a function is where it computes in Sequence and where its
 // accesses fault; its abort handler is the beginning of its slot, which goes on behind Sequence. The
 // signature before it is what lies there: the end of the slot before, or nothing before the first.
 

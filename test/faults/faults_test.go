@@ -77,7 +77,7 @@ func TestOnceFound(t *testing.T) {
 		seed     uint64
 		rules    []string
 	}{
-		{"files and directories", 0, []string{"program>linux syscall duplicate 31"}},
+		{"files and directories", 0, []string{"program>linux syscall duplicate 32"}},
 		{"segmentation faults say where and why", 0, []string{"program>linux fault duplicate"}},
 		{"many processes give back what they took", 0, []string{"program>linux syscall stale-sequence"}},
 		{"the break", 0, []string{"program>linux syscall drop"}},
@@ -93,6 +93,13 @@ func TestOnceFound(t *testing.T) {
 		{"seccomp: filters can be read by a tracer, and suspended", 77,
 			[]string{"linux>pager space-fork-answer stale-sequence 1", "linux>pager space-fork-answer reorder 2"}},
 		{"a requeue counts the woken and the moved", 0, []string{"program>linux syscall delay 8 47"}},
+		{"segmentation faults say where and why", 0, []string{"program>linux fault flip 0 467589"}},
+		{"trace: the program's own step flag stays", 0, []string{"program>linux exception flip 0 51141"}},
+		{"seccomp: filters can be read by a tracer, and suspended", 0,
+			[]string{"program>pager fault stale-sequence 1 0", "pager>program reply field 1 0"}},
+		{"rseq: threads count in sequences and lose nothing, however they are cut off", 111, []string{"program>linux report crash-before 3 0"}},
+		{"flock hands the file on", 0, []string{"program>pager fault delay 2 63"}},
+		{"flock hands the file on", 0, []string{"pager>program reply delay 5 63"}},
 	} {
 		k := Case{Scenario: c.scenario, Seed: c.seed}
 		for _, text := range c.rules {

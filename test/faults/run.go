@@ -109,14 +109,19 @@ func execute(c Case, s *sim.Scenario, patience int64, circling bool) (*run, *Res
 	return r, res
 }
 
-// boot makes the machine: the warden is its first program, the scenario a child of it.
+// boot makes the machine: the warden is its first program, the scenario a child of it. They are different
+// files, so that a scenario that goes on at any address at all never goes on in the warden.
 func (r *run) boot() *kernel.Digest {
 	o := sim.Options{FrameSlots: frameSlots}
 	o.MemoryPages, o.Seed, o.MaxSteps = memoryPages, r.c.Seed, maxSteps
 	o.AccessCost = accessCost
-	warden := *r.s
-	warden.Main = r.warden
-	r.m = warden.Boot(&r.t, o)
+	struck := *r.s
+	struck.Main = func(p *kernel.Prog) {
+		p.Strike(true)
+		r.s.Main(p)
+	}
+	r.m = struck.Boot(&r.t, o)
+	r.m.Program(wardenPath, r.warden)
 	r.m.Inject(r.in)
 	r.m.Kernel.Tap(r.oneAnswer)
 	return r.m.Kernel.Digest()
@@ -152,7 +157,7 @@ func (r *run) finish() (stopped string) {
 			r.t.Errorf("panic: %v at %s", p, where())
 		}
 	}()
-	r.m.Start(append([]string{"/bin/init"}, r.s.Args...)...)
+	r.m.Start(wardenPath)
 	r.m.Finish()
 	if e := r.m.Ending(); e != sim.Exited(0) {
 		r.t.Errorf("the warden, which no fault strikes: %v", e)

@@ -13,7 +13,7 @@ import (
 // with swaps at every message, and with faults that have to be survived.
 type Scenario struct {
 	Name string
-	// Main runs as /bin/init; Programs are further files that it executes.
+	// Main runs as InitPath; Programs are further files that it executes.
 	Main     kernel.Program
 	Programs map[string]kernel.Program
 	// Prepare changes what is booted, During acts on the machine before the program starts.
@@ -25,6 +25,9 @@ type Scenario struct {
 	// ByTheClock: it is about how long something takes. Faults that delay cannot be judged by it.
 	ByTheClock bool
 }
+
+// InitPath is the file that a scenario's machine starts.
+const InitPath = "/bin/init"
 
 // Scenarios is all of them.
 var Scenarios = func() []Scenario {
@@ -42,7 +45,7 @@ func (s *Scenario) Boot(t T, o Options) *Machine {
 		s.Prepare(&o)
 	}
 	m := Boot(t, o)
-	m.Program("/bin/init", s.Main)
+	m.Program(InitPath, s.Main)
 	for path, f := range s.Programs {
 		m.Program(path, f)
 	}
@@ -55,7 +58,7 @@ func (s *Scenario) Boot(t T, o Options) *Machine {
 // Run runs the scenario to its end on a machine it booted, and compares.
 func (s *Scenario) Run(m *Machine) {
 	m.t.Helper()
-	m.Run(append([]string{"/bin/init"}, s.Args...)...)
+	m.Run(append([]string{InitPath}, s.Args...)...)
 	end := s.Ending
 	if end == (Ending{}) {
 		end = Exited(0)

@@ -175,12 +175,17 @@ var futexScenarios = []Scenario{
 		}},
 }
 
+// sleeps reports whether a thread sleeps in a system call.
+func sleeps(p *kernel.Prog, tid int64) bool {
+	return strings.Contains(headOf(p, fmt.Sprintf("/proc/%d/stat", tid), 100), ") S ")
+}
+
 // settled waits until the thread that has put its number at an address sleeps, in the system call that it was
 // about to make then, and clears the number.
 func settled(p *kernel.Prog, at uint64) {
 	for {
 		tid := p.Load32(at)
-		if tid != 0 && strings.Contains(headOf(p, fmt.Sprintf("/proc/self/task/%d/stat", tid), 100), ") S ") {
+		if tid != 0 && sleeps(p, int64(tid)) {
 			p.Store32(at, 0)
 			return
 		}

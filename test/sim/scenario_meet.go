@@ -141,14 +141,15 @@ var meetScenarios = []Scenario{
 				pids[i] = p.Fork(func(p *kernel.Prog) {
 					fd := uint64(ok(p, "open", open(p, "/tmp/turn", unix.O_RDONLY, 0)))
 					want(p, "try", p.Syscall(unix.SYS_FLOCK, fd, unix.LOCK_EX|unix.LOCK_NB), fails(unix.EAGAIN))
-					sleep(p, uint64(i+1)*1e6) // the order of waiting
 					want(p, "flock", p.Syscall(unix.SYS_FLOCK, fd, unix.LOCK_EX), 0)
 					write(p, out, letter)
 					sleep(p, 1e6)
 					write(p, out, letter)
 				})
+				for !sleeps(p, pids[i]) { // the order of waiting
+					sleep(p, 1e6)
+				}
 			}
-			sleep(p, 10e6)
 			// Closing would not do: the children have the description too.
 			want(p, "unlock", p.Syscall(unix.SYS_FLOCK, own, unix.LOCK_UN), 0)
 			for _, pid := range pids {

@@ -60,7 +60,12 @@ func (l *Lab) reply(r ipc.Reply) error {
 			rule.DamageFrame(&f.Regs)
 		}
 	case fault.Field:
-		l.refused(rule.Invalid(r), ipc.ErrInvalid)
+		refusal := l.t.ReplyOnce(rule.Invalid(r))
+		err := l.give(r)
+		if !fault.Refused(refusal, err) {
+			l.complain("the kernel took a reply that means nothing: %v", refusal)
+		}
+		return err
 	}
 	return l.give(r)
 }

@@ -151,6 +151,29 @@ func TestAKernelThatTakesTwoReplies(t *testing.T) {
 	}
 }
 
+// A meaningless reply that also comes too late, as the answer to a stale event does, is refused for that; one that is taken
+// is told on.
+func TestMeaninglessReplies(t *testing.T) {
+	late := token
+	late.Sequence--
+	for _, c := range []struct {
+		kernel func(*fake) Kernel
+		token  ipc.Token
+		said   bool
+	}{
+		{func(k *fake) Kernel { return k }, token, false},
+		{func(k *fake) Kernel { return k }, late, false},
+		{func(k *fake) Kernel { return &forgetful{k} }, token, true},
+	} {
+		x := newTraps(t, "linux>program reply field")
+		x.t = c.kernel(x.k)
+		_ = x.reply(ipc.Reply{Token: c.token})
+		if said := x.report.Said(); (said != "") != c.said {
+			t.Errorf("%v: %q", c.token, said)
+		}
+	}
+}
+
 type forgetful struct{ *fake }
 
 func (*forgetful) ReplyOnce(ipc.Reply) error { return nil }
