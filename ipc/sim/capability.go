@@ -36,6 +36,11 @@ type table struct {
 // capabilitiesPerPage is how many slots a page of kernel memory holds.
 const capabilitiesPerPage = 128
 
+// pages is how many pages the table takes. It stays as large as it was when most was in it.
+func (t *table) pages() uint64 {
+	return (uint64(len(t.slots)) + capabilitiesPerPage - 1) / capabilitiesPerPage
+}
+
 // put adds a capability. It counts a reference where the kernel does.
 func (t *table) put(c capability) (ipc.Handle, error) {
 	h := t.slots[0].free
@@ -171,6 +176,9 @@ func (tr *Transport) Capabilities() int {
 	}
 	return n
 }
+
+// CapabilityPages is how many pages of kernel memory the server's table takes.
+func (tr *Transport) CapabilityPages() uint64 { return tr.caps.pages() }
 
 // Threads is how many threads there are, servers included.
 func (k *Kernel) Threads() int { return len(k.threads) - 1 - len(k.idle) }

@@ -97,9 +97,9 @@ func (k *Kernel) destroyServer(tr *Transport) {
 	for h := range tr.caps.slots {
 		tr.drop(&tr.caps.slots[h])
 	}
+	k.pool.free += tr.caps.pages()
 	tr.caps.slots = tr.caps.slots[:1]
 	tr.caps.slots[0] = capability{}
-	k.pool.free++
 }
 
 // Main runs a server that has its own loop around Wait. It runs until its first

@@ -49,7 +49,7 @@ func (m *Machine) Close() { m.Kernel.Close() }
 
 // Books is what there is of everything that can leak.
 type Books struct {
-	Pages                         uint64 // free, as frames, for tables, or in the kernel
+	Pages                         uint64 // free, as frames, for tables, or in the kernel, and those of capability tables
 	Regions                       uint64 // free
 	Threads, LinuxCaps, PagerCaps int
 }
@@ -57,6 +57,7 @@ type Books struct {
 // Books reads the pager's published header and the kernel's counters.
 func (m *Machine) Books() Books {
 	h := m.reader.Stats()
-	return Books{h.FramesFree + h.TablesFree + m.Kernel.KernelFree(), h.RegionsFree,
+	tables := m.linux.CapabilityPages() + m.pager.CapabilityPages()
+	return Books{h.FramesFree + h.TablesFree + m.Kernel.KernelFree() + tables, h.RegionsFree,
 		m.Kernel.Threads(), m.linux.Capabilities(), m.pager.Capabilities()}
 }

@@ -89,6 +89,22 @@ func TestManyRuns(t *testing.T) {
 	}
 }
 
+// Two hundred processes do to each other for a minute what processes do. Each knows what must come of what
+// it does, afterwards nobody is left, and nearly all memory is back: the servers' heaps keep some.
+func TestCrowd(t *testing.T) {
+	const kept = 2 << 10 // KiB
+	script := `for seed in 1 2 3 4; do crowd $seed 15 || exit; awk '/MemFree/{print $2}' /proc/meminfo; done`
+	got := guestWithin(t, crowdRun, "--add", buildC(t, "crowd")+":/bin/crowd", "--", "sh", "-c", script)
+	var free [4]int
+	if n, _ := fmt.Sscan(got.Out, &free[0], &free[1], &free[2], &free[3]); got.Status != 0 || n != len(free) {
+		t.Fatalf("%+v", got)
+	}
+	if free[3] < free[1]-kept {
+		t.Errorf("KiB free, after each quarter of the minute: %d", free)
+	}
+	t.Logf("%sKiB free: %d", got.Err, free)
+}
+
 // A hostile program ends alone: a program beside it goes on and sees nothing.
 func TestHostile(t *testing.T) {
 	path := buildC(t, "hostile")

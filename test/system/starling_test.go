@@ -34,6 +34,7 @@ const patience = 3 * time.Minute
 const (
 	manyRuns   = 8 * time.Minute
 	hostileRun = 5 * time.Minute
+	crowdRun   = 6 * time.Minute
 )
 
 // result is what a run looks like from outside.
