@@ -100,6 +100,12 @@ func TestOnceFound(t *testing.T) {
 		{"rseq: threads count in sequences and lose nothing, however they are cut off", 111, []string{"program>linux report crash-before 3 0"}},
 		{"flock hands the file on", 0, []string{"program>pager fault delay 2 63"}},
 		{"flock hands the file on", 0, []string{"pager>program reply delay 5 63"}},
+		{"futex wait, wake, time-out", 0, []string{"linux>program reply delay 10 63"}},
+		{"a lock outlives its owner", 0, []string{"program>linux syscall delay 3 63"}},
+		{"threads that wait for each other's lock", 0, []string{"program>linux syscall delay 5 63"}},
+		{"record locks wait, and never in a circle", 0, []string{"program>linux syscall delay 10 63"}},
+		{"trace: fork, vfork and clone report the new thread, which is traced from the start", 0, []string{"program>linux syscall delay 38 63"}},
+		{"rseq: a signal in a sequence aborts it before its handler runs", 0, []string{"linux>program reply delay 3 63"}},
 	} {
 		k := Case{Scenario: c.scenario, Seed: c.seed}
 		for _, text := range c.rules {

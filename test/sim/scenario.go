@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -197,3 +198,26 @@ func getpid(p *kernel.Prog) int64 { return p.Syscall(unix.SYS_GETPID) }
 func exited(code uint32) uint32      { return code << 8 }
 func killed(sig unix.Signal) uint32  { return uint32(sig) }
 func stopped(sig unix.Signal) uint32 { return uint32(sig)<<8 | 0x7f }
+
+// until sleeps until something is so. Those that wait for each other wait like this: how long a message takes is the
+// machine's business.
+func until(p *kernel.Prog, is func() bool) {
+	for !is() {
+		sleep(p, 1e6)
+	}
+}
+
+// sleeps reports whether a thread sleeps in a system call.
+func sleeps(p *kernel.Prog, tid int64) bool {
+	return strings.Contains(headOf(p, fmt.Sprintf("/proc/%d/stat", tid), 100), ") S ")
+}
+
+// settled waits until the thread that has put its number at an address sleeps, in the system call that it was
+// about to make then, and clears the number.
+func settled(p *kernel.Prog, at uint64) {
+	until(p, func() bool {
+		tid := p.Load32(at)
+		return tid != 0 && sleeps(p, int64(tid))
+	})
+	p.Store32(at, 0)
+}

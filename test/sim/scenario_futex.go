@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -65,9 +64,7 @@ var futexScenarios = []Scenario{
 			settled(p, ready)
 			want(p, "wake", p.Syscall(unix.SYS_FUTEX, b, futexWake|futexPrivate, 1), 1)
 			want(p, "out of the other queue", p.Syscall(unix.SYS_FUTEX, a, futexWake|futexPrivate, 1), 0)
-			for p.Load32(a+4) != 1 {
-				sleep(p, 1e6)
-			}
+			until(p, func() bool { return p.Load32(a+4) == 1 })
 			p.Store32(b, 1)
 			want(p, "another value", p.Syscall(unix.SYS_FUTEX_WAITV, list, 2, 0, 0, 0), fails(unix.EAGAIN))
 			want(p, "time-out", p.Syscall(unix.SYS_FUTEX_WAITV, list, 1, 0, span(p, 1), unix.CLOCK_MONOTONIC), fails(unix.ETIMEDOUT))
@@ -106,9 +103,7 @@ var futexScenarios = []Scenario{
 			check(p, "waiters", p.Load32(lock) == uint32(me)|futexWaitersBit)
 			want(p, "a wake of a lock", p.Syscall(unix.SYS_FUTEX, lock, futexWake, 1), fails(unix.EINVAL))
 			want(p, "unlock", p.Syscall(unix.SYS_FUTEX, lock, futexUnlockPI, 0), 0)
-			for p.Load32(lock) != 0 {
-				sleep(p, 1e6)
-			}
+			until(p, func() bool { return p.Load32(lock) == 0 })
 			want(p, "all had it", int64(p.Load32(turn)), 3)
 			p.Store32(lock, 30000)
 			want(p, "no such owner", p.Syscall(unix.SYS_FUTEX, lock, futexLockPI, 0, 0), fails(unix.ESRCH))
@@ -117,29 +112,36 @@ var futexScenarios = []Scenario{
 
 	{Name: "a lock outlives its owner", Output: "done\n",
 		Main: func(p *kernel.Prog) {
-			lock := p.Alloc(8)
+			lock, end, ready := p.Alloc(8), p.Alloc(8), p.Alloc(8)
+			me := p.Syscall(unix.SYS_GETTID)
 			p.Thread(func(p *kernel.Prog) {
 				want(p, "lock", p.Syscall(unix.SYS_FUTEX, lock, futexLockPI, 0, 0), 0)
-				sleep(p, 10e6)
+				p.Store32(ready, uint32(p.Syscall(unix.SYS_GETTID)))
+				want(p, "wait", p.Syscall(unix.SYS_FUTEX, end, futexWait|futexPrivate, 0, 0), 0)
 			})
-			sleep(p, 1e6)
+			settled(p, ready)
+			p.Thread(func(p *kernel.Prog) {
+				until(p, func() bool { return sleeps(p, me) })
+				want(p, "wake", p.Syscall(unix.SYS_FUTEX, end, futexWake|futexPrivate, 1), 1)
+			})
 			want(p, "inherited", p.Syscall(unix.SYS_FUTEX, lock, futexLockPI, 0, 0), 0)
 			check(p, fmt.Sprintf("word %#x", p.Load32(lock)),
-				p.Load32(lock) == uint32(p.Syscall(unix.SYS_GETTID))|futexWaitersBit|futexOwnerDiedBit)
+				p.Load32(lock) == uint32(me)|futexWaitersBit|futexOwnerDiedBit)
 			p.Print(1, "done\n")
 		}},
 
 	{Name: "threads that wait for each other's lock", Output: "done\n",
 		Main: func(p *kernel.Prog) {
-			a, b := p.Alloc(8), p.Alloc(8)
+			a, b, ready := p.Alloc(8), p.Alloc(8), p.Alloc(8)
 			want(p, "lock a", p.Syscall(unix.SYS_FUTEX, a, futexLockPI, 0, 0), 0)
 			p.Thread(func(p *kernel.Prog) {
 				want(p, "lock b", p.Syscall(unix.SYS_FUTEX, b, futexLockPI, 0, 0), 0)
+				p.Store32(ready, uint32(p.Syscall(unix.SYS_GETTID)))
 				want(p, "lock a", p.Syscall(unix.SYS_FUTEX, a, futexLockPI, 0, 0), 0)
 				want(p, "unlock a", p.Syscall(unix.SYS_FUTEX, a, futexUnlockPI, 0), 0)
 				want(p, "unlock b", p.Syscall(unix.SYS_FUTEX, b, futexUnlockPI, 0), 0)
 			})
-			sleep(p, 1e6)
+			settled(p, ready)
 			want(p, "a circle", p.Syscall(unix.SYS_FUTEX, b, futexLockPI, 0, 0), fails(unix.EDEADLK))
 			want(p, "unlock", p.Syscall(unix.SYS_FUTEX, a, futexUnlockPI, 0), 0)
 			want(p, "lock b", p.Syscall(unix.SYS_FUTEX, b, futexLockPI, 0, 0), 0)
@@ -149,16 +151,17 @@ var futexScenarios = []Scenario{
 
 	{Name: "waiters of a condition are moved to its lock", Output: "done\n",
 		Main: func(p *kernel.Prog) {
-			cond, lock, count := p.Alloc(8), p.Alloc(8), p.Alloc(8)
+			cond, lock, count, ready := p.Alloc(8), p.Alloc(8), p.Alloc(8), p.Alloc(8)
 			for range 3 {
 				p.Thread(func(p *kernel.Prog) {
+					p.Store32(ready, uint32(p.Syscall(unix.SYS_GETTID)))
 					want(p, "wait", p.Syscall(unix.SYS_FUTEX, cond, futexWaitRequeuePI, 0, 0, lock), 0)
 					want(p, "owner", int64(p.Load32(lock)&^futexWaitersBit), p.Syscall(unix.SYS_GETTID))
 					p.Store32(count, p.Load32(count)+1)
 					want(p, "unlock", p.Syscall(unix.SYS_FUTEX, lock, futexUnlockPI, 0), 0)
 				})
+				settled(p, ready)
 			}
-			sleep(p, 1e6)
 			want(p, "a plain requeue", p.Syscall(unix.SYS_FUTEX, cond, futexRequeue, 1, 1, lock), fails(unix.EINVAL))
 			want(p, "a plain wake", p.Syscall(unix.SYS_FUTEX, cond, futexWake, 1), fails(unix.EINVAL))
 			want(p, "another lock", p.Syscall(unix.SYS_FUTEX, cond, futexCmpRequeuePI, 1, 1, count, 0), fails(unix.EINVAL))
@@ -168,27 +171,9 @@ var futexScenarios = []Scenario{
 			sleep(p, 1e6)
 			want(p, "they wait", int64(p.Load32(count)), 0)
 			want(p, "unlock", p.Syscall(unix.SYS_FUTEX, lock, futexUnlockPI, 0), 0)
-			sleep(p, 5e6)
+			until(p, func() bool { return p.Load32(count) >= 3 && p.Load32(lock) == 0 })
 			want(p, "all had it", int64(p.Load32(count)), 3)
 			want(p, "time-out", p.Syscall(unix.SYS_FUTEX, cond, futexWaitRequeuePI, 0, span(p, 1), lock), fails(unix.ETIMEDOUT))
 			p.Print(1, "done\n")
 		}},
-}
-
-// sleeps reports whether a thread sleeps in a system call.
-func sleeps(p *kernel.Prog, tid int64) bool {
-	return strings.Contains(headOf(p, fmt.Sprintf("/proc/%d/stat", tid), 100), ") S ")
-}
-
-// settled waits until the thread that has put its number at an address sleeps, in the system call that it was
-// about to make then, and clears the number.
-func settled(p *kernel.Prog, at uint64) {
-	for {
-		tid := p.Load32(at)
-		if tid != 0 && sleeps(p, int64(tid)) {
-			p.Store32(at, 0)
-			return
-		}
-		sleep(p, 1e6)
-	}
 }

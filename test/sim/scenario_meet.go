@@ -117,7 +117,7 @@ var meetScenarios = []Scenario{
 				write(p, w, "y")
 			})
 			read(p, r, 1)
-			sleep(p, 1e6)
+			until(p, func() bool { return sleeps(p, pid) })
 			want(p, "a circle", p.Syscall(unix.SYS_FCNTL, fd, unix.F_SETLKW, flock(p, unix.F_WRLCK, 1, 1)), fails(unix.EDEADLK))
 			who := flock(p, unix.F_WRLCK, 0, whole)
 			want(p, "F_GETLK", p.Syscall(unix.SYS_FCNTL, fd, unix.F_GETLK, who), 0)
@@ -146,9 +146,7 @@ var meetScenarios = []Scenario{
 					sleep(p, 1e6)
 					write(p, out, letter)
 				})
-				for !sleeps(p, pids[i]) { // the order of waiting
-					sleep(p, 1e6)
-				}
+				until(p, func() bool { return sleeps(p, pids[i]) }) // the order of waiting
 			}
 			// Closing would not do: the children have the description too.
 			want(p, "unlock", p.Syscall(unix.SYS_FLOCK, own, unix.LOCK_UN), 0)

@@ -47,9 +47,9 @@ var traceEventScenarios = []Scenario{
 			want(p, "message", eventMessage(p, pid), c)
 			say(p, "vfork: %s, vfork done", s)
 			c = birth(p, pid, "clone", "signal 19")
-			cont(p, unix.PTRACE_CONT, pid, 0)
 			cont(p, unix.PTRACE_CONT, c, 0)
 			say(p, "clone: %s", stopOf(p, c))
+			cont(p, unix.PTRACE_CONT, pid, 0)
 			say(p, "%s", stopOf(p, pid))
 		}},
 

@@ -78,24 +78,25 @@ var waitScenarios = []Scenario{
 	{Name: "futex wait, wake, time-out", Output: "done\n",
 		Main: func(p *kernel.Prog) {
 			word := p.Alloc(16)
-			count := word + 8
+			count, ready := word+8, p.Alloc(8)
 			want(p, "another value", p.Syscall(unix.SYS_FUTEX, word, futexWait, 1, 0), fails(unix.EAGAIN))
 			want(p, "time-out", p.Syscall(unix.SYS_FUTEX, word, futexWait, 0, span(p, 1e6)), fails(unix.ETIMEDOUT))
 			want(p, "nobody", p.Syscall(unix.SYS_FUTEX, word, futexWake, 1), 0)
 			want(p, "not aligned", p.Syscall(unix.SYS_FUTEX, word+1, futexWait, 0, 0), fails(unix.EINVAL))
 			for range 3 {
 				p.Thread(func(p *kernel.Prog) {
+					p.Store32(ready, uint32(p.Syscall(unix.SYS_GETTID)))
 					want(p, "wait", p.Syscall(unix.SYS_FUTEX, word, futexWait|futexPrivate, 0, 0), 0)
 					p.Store64(count, p.Load64(count)+1)
 				})
+				settled(p, ready)
 			}
-			sleep(p, 1e6)
 			want(p, "wake one", p.Syscall(unix.SYS_FUTEX, word, futexWake|futexPrivate, 1), 1)
+			until(p, func() bool { return p.Load64(count) > 0 })
 			sleep(p, 1e6)
 			check(p, "one ran", p.Load64(count) == 1)
 			want(p, "wake all", p.Syscall(unix.SYS_FUTEX, word, futexWake|futexPrivate, 100), 2)
-			sleep(p, 1e6)
-			check(p, "all ran", p.Load64(count) == 3)
+			until(p, func() bool { return p.Load64(count) >= 3 })
 			p.Print(1, "done\n")
 		}},
 
