@@ -271,8 +271,9 @@ type Transport interface {
 	MemorySplit(memory Handle, pages uint64) (Handle, error)
 	// MemoryInfo is the physical base address and the number of pages.
 	MemoryInfo(memory Handle) (base, pages uint64, err error)
-	// MemoryGrant gives memory that was never mapped to the kernel, for good.
-	MemoryGrant(memory Handle) error
+	// MemoryGrant gives pages from the end of never-mapped memory to the kernel, for good. It needs
+	// none of the kernel's memory, so it works when that is used up.
+	MemoryGrant(memory Handle, pages uint64) error
 	// KernelFree is the number of granted pages the kernel has left.
 	KernelFree() uint64
 

@@ -193,10 +193,15 @@ func (k *kernel) callMemoryInfo(t *thread, c *capability) ipc.Error {
 
 func (k *kernel) callMemoryGrant(t *thread, c *capability) ipc.Error {
 	m := c.memory()
-	if m.mapped || m.device {
+	pages := t.Argument(1)
+	switch {
+	case m.mapped || m.device:
 		return ipc.ErrState
+	case pages == 0 || pages > m.pages:
+		return ipc.ErrInvalid
 	}
-	m.dead = true
-	k.pool.grant(m.base, m.pages)
+	m.pages -= pages
+	m.dead = m.pages == 0
+	k.pool.grant(m.base+m.pages*cpu.PageSize, pages)
 	return 0
 }

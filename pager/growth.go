@@ -14,19 +14,20 @@ import (
 // cut takes up to n pages off the end of what is undecided. The last page stays: a
 // capability cannot be split into nothing.
 func (p *Pager) cut(n uint64) (area, bool) {
-	if p.spare.pages() == 0 {
-		return area{}, false
+	for {
+		if n = min(n, max(p.spare.pages(), 1)-1); n == 0 {
+			return area{}, false
+		}
+		h, err := p.t.MemorySplit(p.spare.handle, n)
+		if err == nil {
+			a := area{h, p.spare.end - n<<table.PageShift, p.spare.end}
+			p.spare.end = a.base
+			return a, true
+		}
+		if err != ipc.ErrMemory || !p.grant(grantChunk) {
+			return area{}, false
+		}
 	}
-	if n = min(n, p.spare.pages()-1); n == 0 {
-		return area{}, false
-	}
-	h, err := p.t.MemorySplit(p.spare.handle, n)
-	if err != nil {
-		return area{}, false
-	}
-	a := area{h, p.spare.end - n<<table.PageShift, p.spare.end}
-	p.spare.end = a.base
-	return a, true
 }
 
 // cutData is cut for data: it begins at a large page, where there are some, because
@@ -39,27 +40,41 @@ func (p *Pager) cutData(n uint64) (area, bool) {
 	return p.cut(n)
 }
 
-// grant gives the kernel up to n pages. False when there is none.
+// grant gives the kernel up to n pages. False when there is none. It takes nothing of the
+// kernel's own memory, as a cut does: it is what a kernel gets that has none left.
 func (p *Pager) grant(n uint64) bool {
-	a, ok := p.cut(n)
-	if !ok {
+	if n = min(n, p.spare.pages()); n == 0 || p.t.MemoryGrant(p.spare.handle, n) != nil {
 		return false
 	}
-	err := p.t.MemoryGrant(a.handle)
-	p.t.CapDelete(a.handle)
-	if err != nil {
-		return false
-	}
-	p.granted += a.pages()
-	p.spend(a)
+	p.spare.end -= n << table.PageShift
+	p.granted += n
+	p.spend(n)
 	if p.header != nil {
 		p.header.GrantsTotal = p.granted
 	}
 	return true
 }
 
-// spend notes that tables or the kernel got some of what data leaves alone.
-func (p *Pager) spend(a area) { p.keep -= min(p.keep, a.pages()) }
+// stock makes sure that the kernel can show n pages more in every window. What was cut
+// and cannot be shown everywhere would be lost for good.
+func (p *Pager) stock(n uint64) bool {
+	// In each window the tables of the pages, which may begin anywhere, and two levels above;
+	// and an object and a slot for the capability.
+	need := uint64(2)
+	for i := range p.spaces {
+		if p.spaces[i].window != 0 && p.spaceRecords[i].ID != 0 {
+			need += n/table.NodeEntries + 4
+		}
+	}
+	if p.own != 0 {
+		need += n/table.NodeEntries + 4
+	}
+	free := p.t.KernelFree()
+	return free >= need || p.grant(max(need-free, grantChunk)) && p.t.KernelFree() >= need
+}
+
+// spend notes that tables or the kernel got pages of what data leaves alone.
+func (p *Pager) spend(n uint64) { p.keep -= min(p.keep, n) }
 
 // forData is how many pages data may still take.
 func (p *Pager) forData() uint64 {
@@ -69,10 +84,10 @@ func (p *Pager) forData() uint64 {
 // growData makes more frames. False when nothing may be taken.
 func (p *Pager) growData() bool {
 	n := min(p.total*growShare/64, p.forData())
-	if n == 0 || len(p.data) == maxAreas {
+	if n == 0 || len(p.data) == maxAreas || !p.stock(n) {
 		return false
 	}
-	a, ok := p.cutData(n)
+	a, ok := p.cutData(min(n, p.forData()))
 	if !ok {
 		return false
 	}
@@ -87,14 +102,15 @@ func (p *Pager) growData() bool {
 
 // growTables makes more nodes. False when nothing is left.
 func (p *Pager) growTables() bool {
-	if len(p.tables) == maxAreas {
+	n := min(max(p.total*tablesShare/64, 16), 1024)
+	if len(p.tables) == maxAreas || !p.stock(n) {
 		return false
 	}
-	a, ok := p.cut(min(max(p.total*tablesShare/64, 16), 1024))
+	a, ok := p.cut(n)
 	if !ok {
 		return false
 	}
-	p.spend(a)
+	p.spend(a.pages())
 	p.tables = append(p.tables, a)
 	if !p.showAll(a, windowTables, ipc.Read) {
 		return false

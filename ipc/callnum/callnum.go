@@ -128,7 +128,7 @@ var Rows = [...]Row{
 	{Protect, "Protect", "space, address, pages, access to drop", "", "space", "Capability, Gone, Invalid, State (part of a large page)", "Takes rights away from every present page of a range. Dropping read unmaps."},
 	{MemorySplit, "MemorySplit", "memory, pages", "handle", "memory that was never mapped", "Capability, Gone, Invalid, State, Memory, Full", "Takes pages from the end of a memory capability."},
 	{MemoryInfo, "MemoryInfo", "memory", "physical base, pages", "memory", "Capability, Gone", "Says where memory is."},
-	{MemoryGrant, "MemoryGrant", "memory", "", "memory that was never mapped", "Capability, Gone, State", "Gives memory to the kernel, for page tables, threads and capability tables; for good."},
+	{MemoryGrant, "MemoryGrant", "memory, pages", "", "memory that was never mapped", "Capability, Gone, Invalid, State", "Gives pages from the end of a memory capability to the kernel, for page tables, threads and capability tables; for good. It needs no memory of the kernel's. Nothing is left of memory that was given whole."},
 	{ThreadCreate, "ThreadCreate", "specification in the message buffer (ipc.ThreadSpec)", "handle, thread|generation<<32", "space; memory; endpoint, send or receive (both endpoints)", "Capability, Gone, Invalid, Memory, Full",
 		"Makes a parked thread. A server starts with an empty capability table, filled by CapCopy through the handle. An endpoint of 0 means none: the events of such a thread wait for its destruction."},
 	{ThreadStart, "ThreadStart", "thread, mask, ip, sp", "", "thread", "Capability, Gone, State", "Starts a thread that has not started. Programs: the groups of the mask come from the frame. Servers: execution begins at ip with stack pointer sp."},

@@ -144,8 +144,8 @@ func (t *Transport) MemoryInfo(memory ipc.Handle) (base, pages uint64, err error
 }
 
 // MemoryGrant implements ipc.Transport.
-func (t *Transport) MemoryGrant(memory ipc.Handle) error {
-	return t.call(callnum.MemoryGrant, uint64(memory), 0, 0, 0)
+func (t *Transport) MemoryGrant(memory ipc.Handle, pages uint64) error {
+	return t.call(callnum.MemoryGrant, uint64(memory), pages, 0, 0)
 }
 
 // KernelFree implements ipc.Transport.

@@ -119,7 +119,7 @@ func TestErrors(t *testing.T) {
 		{second(tr.MemorySplit(mem, 0)), ipc.ErrInvalid},
 		{second(tr.MemorySplit(mem, 9)), ipc.ErrInvalid},
 		{second(tr.MemorySplit(mapped, 1)), ipc.ErrState},
-		{tr.MemoryGrant(mapped), ipc.ErrState},
+		{tr.MemoryGrant(mapped, 1), ipc.ErrState},
 		{bad(func(s *ipc.ThreadSpec) { s.Space = mem }), ipc.ErrCapability},
 		{bad(func(s *ipc.ThreadSpec) { s.FrameOffset = 8 * ipc.PageSize }), ipc.ErrInvalid},
 		{bad(func(s *ipc.ThreadSpec) { s.FrameOffset = 1 }), ipc.ErrInvalid},
@@ -141,8 +141,12 @@ func TestErrors(t *testing.T) {
 		{tr.Map(space, 0x1000, mem, []uint64{1}), ipc.ErrGone},
 		{tr.CapDelete(space), nil},
 		{tr.CapDelete(space), ipc.ErrCapability},
-		{tr.MemoryGrant(mem), nil},
-		{tr.MemoryGrant(mem), ipc.ErrGone},
+		{tr.MemoryGrant(mem, 0), ipc.ErrInvalid},
+		{tr.MemoryGrant(mem, 9), ipc.ErrInvalid},
+		{tr.MemoryGrant(mem, 3), nil},
+		{tr.MemoryGrant(mem, 6), ipc.ErrInvalid},
+		{tr.MemoryGrant(mem, 5), nil},
+		{tr.MemoryGrant(mem, 1), ipc.ErrGone},
 	} {
 		if c.got != c.want {
 			t.Errorf("case %d: %v, want %v", i, c.got, c.want)
@@ -170,7 +174,7 @@ func TestKernelMemoryRunsOutAndComesBack(t *testing.T) {
 	if err != ipc.ErrMemory {
 		t.Fatalf("got %v", err)
 	}
-	if err := tr.MemoryGrant(grant); err != nil {
+	if err := tr.MemoryGrant(grant, 16); err != nil {
 		t.Fatal(err)
 	}
 	if err := tr.MapRange(space, va, mem, 0, 1, ipc.Read); err != nil {

@@ -17,11 +17,14 @@ func (m *memory) gone() bool { return m.dead }
 // themselves live on the Go heap, and each takes as many pages as on the machine.
 type pool struct {
 	free uint64
-	// slots left in the page that endpoints are cut from
-	endpointRoom int
+	// slots left in the pages that endpoints and memory objects are cut from
+	endpointRoom, memoryRoom int
 }
 
-const endpointsPerPage = 32
+const (
+	endpointsPerPage = 32
+	memoriesPerPage  = 102
+)
 
 func (p *pool) take(pages uint64) error {
 	if p.free < pages {
@@ -39,6 +42,17 @@ func (p *pool) takeEndpoint() error {
 		p.endpointRoom = endpointsPerPage
 	}
 	p.endpointRoom--
+	return nil
+}
+
+func (p *pool) takeMemory() error {
+	if p.memoryRoom == 0 {
+		if err := p.take(1); err != nil {
+			return err
+		}
+		p.memoryRoom = memoriesPerPage
+	}
+	p.memoryRoom--
 	return nil
 }
 
@@ -82,10 +96,14 @@ func (tr *Transport) MemorySplit(h ipc.Handle, pages uint64) (ipc.Handle, error)
 	if m.mapped {
 		return 0, ipc.ErrState
 	}
+	if err := tr.k.pool.takeMemory(); err != nil {
+		return 0, err
+	}
 	piece := *c
 	piece.object = &memory{base: m.base + (m.pages-pages)*ipc.PageSize, pages: pages}
 	n, err := tr.caps.put(piece)
 	if err != nil {
+		tr.k.pool.memoryRoom++
 		return 0, err
 	}
 	m.pages -= pages
@@ -103,7 +121,7 @@ func (tr *Transport) MemoryInfo(h ipc.Handle) (base, pages uint64, err error) {
 }
 
 // MemoryGrant implements ipc.Transport.
-func (tr *Transport) MemoryGrant(h ipc.Handle) error {
+func (tr *Transport) MemoryGrant(h ipc.Handle, pages uint64) error {
 	tr.enter()
 	m, _, err := find[*memory](tr, h, kindMemory)
 	if err != nil {
@@ -112,8 +130,12 @@ func (tr *Transport) MemoryGrant(h ipc.Handle) error {
 	if m.mapped {
 		return ipc.ErrState
 	}
-	tr.k.pool.free += m.pages
-	m.dead = true
+	if pages == 0 || pages > m.pages {
+		return ipc.ErrInvalid
+	}
+	m.pages -= pages
+	m.dead = m.pages == 0
+	tr.k.pool.free += pages
 	return nil
 }
 

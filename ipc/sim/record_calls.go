@@ -167,15 +167,15 @@ func (r *Replay) MemorySplit(memory ipc.Handle, pages uint64) (ipc.Handle, error
 }
 
 // MemoryGrant implements ipc.Transport.
-func (r *Recorder) MemoryGrant(memory ipc.Handle) error {
-	err := r.tr.MemoryGrant(memory)
-	r.did("MemoryGrant", arguments(memory), err)
+func (r *Recorder) MemoryGrant(memory ipc.Handle, pages uint64) error {
+	err := r.tr.MemoryGrant(memory, pages)
+	r.did("MemoryGrant", arguments(memory, pages), err)
 	return err
 }
 
 // MemoryGrant implements ipc.Transport.
-func (r *Replay) MemoryGrant(memory ipc.Handle) error {
-	return r.next("MemoryGrant", arguments(memory)).err
+func (r *Replay) MemoryGrant(memory ipc.Handle, pages uint64) error {
+	return r.next("MemoryGrant", arguments(memory, pages)).err
 }
 
 // ThreadDestroy implements ipc.Transport.

@@ -61,23 +61,17 @@ func (m *memory) retry(call func() error) error {
 	}
 }
 
-// grantKernel gives the kernel pages for its own use. Splitting needs none of
-// the kernel's own memory beyond a capability slot.
+// grantKernel gives the kernel pages for its own use.
 func (m *memory) grantKernel() error {
 	for i := range m.ranges {
 		r := &m.ranges[i]
 		if r.pages <= kernelGrantPages {
 			continue
 		}
-		h, err := m.t.MemorySplit(r.handle, kernelGrantPages)
-		if err != nil {
-			return fmt.Errorf("splitting memory for the kernel: %w", err)
-		}
-		r.pages -= kernelGrantPages
-		if err := m.t.MemoryGrant(h); err != nil {
+		if err := m.t.MemoryGrant(r.handle, kernelGrantPages); err != nil {
 			return fmt.Errorf("granting memory to the kernel: %w", err)
 		}
-		_ = m.t.CapDelete(h)
+		r.pages -= kernelGrantPages
 		return nil
 	}
 	return errors.New("no memory left to grant the kernel")

@@ -89,7 +89,7 @@ func deviceMemory(g *guest) error {
 	if err != nil || pages != 1 || base != 0xfec00000-ipc.PageSize {
 		return errorf("%v: %d pages at %#x", err, pages, base)
 	}
-	if err := g.t.MemoryGrant(window); err != ipc.ErrState {
+	if err := g.t.MemoryGrant(window, 1); err != ipc.ErrState {
 		return errorf("granting device memory: %v", err)
 	}
 	const here = 0x6000_0000_0000

@@ -66,11 +66,7 @@ func newGuest(t *machine.Transport, info *ipc.ServerInfo) (*guest, error) {
 	if g.fault, err = t.EndpointCreate(); err != nil {
 		return nil, err
 	}
-	pool, err := t.MemorySplit(g.ram, 512)
-	if err != nil {
-		return nil, err
-	}
-	return g, t.MemoryGrant(pool)
+	return g, t.MemoryGrant(g.ram, 512)
 }
 
 func (g *guest) must(name string) ipc.Handle {

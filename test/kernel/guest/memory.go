@@ -31,7 +31,16 @@ func grants(g *guest) error {
 	if b, n, err := g.t.MemoryInfo(part); err != nil || n != 3 || b != base+5*ipc.PageSize {
 		return errorf("%v: %d pages at %#x", err, n, b)
 	}
-	if err := g.t.MemoryGrant(part); err != nil {
+	if err := g.t.MemoryGrant(part, 4); err != ipc.ErrInvalid {
+		return errorf("granting more than there is: %v", err)
+	}
+	if err := g.t.MemoryGrant(part, 1); err != nil {
+		return err
+	}
+	if b, n, err := g.t.MemoryInfo(part); err != nil || n != 2 || b != base+5*ipc.PageSize {
+		return errorf("after granting its end: %v: %d pages at %#x", err, n, b)
+	}
+	if err := g.t.MemoryGrant(part, 2); err != nil {
 		return err
 	}
 	if now := g.t.KernelFree(); now != free+3 {
@@ -47,7 +56,7 @@ func grants(g *guest) error {
 	if err := g.t.Unmap(g.space, here, 1); err != nil {
 		return err
 	}
-	if err := g.t.MemoryGrant(m); err != ipc.ErrState {
+	if err := g.t.MemoryGrant(m, 1); err != ipc.ErrState {
 		return errorf("granting memory that was mapped: %v", err)
 	}
 	if _, err := g.t.MemorySplit(m, 1); err != ipc.ErrState {
@@ -103,6 +112,14 @@ func exhaustion(g *guest) error {
 		return errorf("after %d spaces: %v", len(made), err)
 	}
 	_, other := g.t.EndpointCreate()
+	// To give more takes nothing of what there is none of.
+	left := g.t.KernelFree()
+	if err := g.t.MemoryGrant(g.ram, 1); err != nil {
+		return errorf("a grant with %d pages left: %v", left, err)
+	}
+	if now := g.t.KernelFree(); now != left+1 {
+		return errorf("%d pages before, %d after granting 1", left, now)
+	}
 	for _, h := range made {
 		if err := g.t.CapDelete(h); err != nil {
 			return err
@@ -119,11 +136,7 @@ func exhaustion(g *guest) error {
 }
 
 func fullTable(g *guest) error {
-	m, err := g.t.MemorySplit(g.ram, 512)
-	if err != nil {
-		return err
-	}
-	if err := g.t.MemoryGrant(m); err != nil {
+	if err := g.t.MemoryGrant(g.ram, 512); err != nil {
 		return err
 	}
 	var made []ipc.Handle

@@ -159,7 +159,7 @@ func refusals(g *guest) error {
 		{t.Unmap(g.space, 0x7fff_ffff_e000, 2), ipc.ErrInvalid},
 		{t.Protect(g.space, 0x1000, 1, 0), ipc.ErrInvalid},
 		{t.Protect(g.space, 0x1000, 1, 8), ipc.ErrInvalid},
-		{t.MemoryGrant(machine), ipc.ErrCapability},
+		{t.MemoryGrant(machine, 1), ipc.ErrCapability},
 		{second(t.MemorySplit(ram, 1<<60)), ipc.ErrInvalid},
 		{second(t.Counter(1000)), ipc.ErrInvalid},
 		{t.Shutdown(ram, 1), ipc.ErrCapability},
