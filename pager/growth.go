@@ -9,25 +9,25 @@ import (
 // anything. Data takes it in large pieces, tables and the kernel in small ones, when
 // they have run out. It never comes back: what was mapped the kernel does not accept.
 // Data leaves a part of it alone, so that a program that fills the memory does not keep
-// others from being started.
+// others from being started. The less is left, the smaller are the pieces: what one purpose
+// takes too much is lost for the others.
+
+// leastGrowth in pages is the smallest piece for data and tables, as long as there is so much.
+const leastGrowth = 16
 
 // cut takes up to n pages off the end of what is undecided. The last page stays: a
 // capability cannot be split into nothing.
 func (p *Pager) cut(n uint64) (area, bool) {
-	for {
-		if n = min(n, max(p.spare.pages(), 1)-1); n == 0 {
-			return area{}, false
-		}
-		h, err := p.t.MemorySplit(p.spare.handle, n)
-		if err == nil {
-			a := area{h, p.spare.end - n<<table.PageShift, p.spare.end}
-			p.spare.end = a.base
-			return a, true
-		}
-		if err != ipc.ErrMemory || !p.grant(grantChunk) {
-			return area{}, false
-		}
+	if n = min(n, max(p.spare.pages(), 1)-1); n == 0 {
+		return area{}, false
 	}
+	h, err := p.t.MemorySplit(p.spare.handle, n)
+	if err != nil {
+		return area{}, false
+	}
+	a := area{h, p.spare.end - n<<table.PageShift, p.spare.end}
+	p.spare.end = a.base
+	return a, true
 }
 
 // cutData is cut for data: it begins at a large page, where there are some, because
@@ -55,8 +55,8 @@ func (p *Pager) grant(n uint64) bool {
 	return true
 }
 
-// stock makes sure that the kernel can show n pages more in every window. What was cut
-// and cannot be shown everywhere would be lost for good.
+// stock makes sure that the kernel can note one more piece, and show its n pages in every window:
+// what was cut and cannot be shown everywhere would be lost for good.
 func (p *Pager) stock(n uint64) bool {
 	// In each window the tables of the pages, which may begin anywhere, and two levels above;
 	// and an object and a slot for the capability.
@@ -83,7 +83,7 @@ func (p *Pager) forData() uint64 {
 
 // growData makes more frames. False when nothing may be taken.
 func (p *Pager) growData() bool {
-	n := min(p.total*growShare/64, p.forData())
+	n := min(p.total*growShare/64, max(p.spare.pages()/4, leastGrowth), p.forData())
 	if n == 0 || len(p.data) == maxAreas || !p.stock(n) {
 		return false
 	}
@@ -102,7 +102,7 @@ func (p *Pager) growData() bool {
 
 // growTables makes more nodes. False when nothing is left.
 func (p *Pager) growTables() bool {
-	n := min(max(p.total*tablesShare/64, 16), 1024)
+	n := min(max(p.total*tablesShare/64, leastGrowth), 1024, max(p.spare.pages()/8, leastGrowth))
 	if len(p.tables) == maxAreas || !p.stock(n) {
 		return false
 	}

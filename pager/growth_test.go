@@ -73,6 +73,60 @@ func TestMemoryIsDecidedLate(t *testing.T) {
 	b.windowIsWhole(server)
 }
 
+// TestGrowthFeedsTheKernel: data and tables grow when the kernel has not a page left to note a new
+// capability or to map it, and no page gets lost.
+func TestGrowthFeedsTheKernel(t *testing.T) {
+	b := newBed(t, 4096, nil)
+	admin := b.client(adminBadge)
+	server, err := b.p.t.SpaceCreate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linux, st := admin.SpaceAdopt(server)
+	b.ok(st)
+	b.ok(admin.WindowMap(linux, client.WindowData|client.WindowTables))
+	drain := b.drain()
+	s := b.space()
+	grown, total := len(b.p.data)+len(b.p.tables), b.c.Stats().GrantsTotal
+	var class ipc.FaultClass
+	for i := uint64(0); class == ipc.FaultNone; i++ {
+		if b.p.framesFree <= b.p.frameReserve+1 || b.p.nodesFree <= b.p.nodeReserve+3 {
+			drain()
+		}
+		va := 1<<44 + i<<12
+		if i%8 == 0 {
+			va = 1<<45 + i<<30 // with tables of its own
+		}
+		b.ok(b.c.Map(s, client.Region{Address: va, Pages: 1, Access: rw}))
+		_, class = b.touch(s, va, ipc.Write)
+	}
+	full := b.c.Stats()
+	if class != ipc.FaultOutOfMemory || full.DataLeft > 0 || full.GrantsTotal <= total || len(b.p.data)+len(b.p.tables) < grown+4 {
+		t.Errorf("class %d, %d pages undecided, %d granted, %d areas of data, %d of tables",
+			class, full.Spare, full.GrantsTotal, len(b.p.data), len(b.p.tables))
+	}
+	if sum := full.FramesUsed + full.FramesFree + full.TablesTotal + full.GrantsTotal; sum != 4096 {
+		t.Errorf("%d pages of 4096 are accounted for: %+v", sum, full)
+	}
+	b.sound()
+	b.windowIsWhole(server)
+}
+
+// drain gives a function that takes all that the kernel has.
+func (b *bed) drain() func() {
+	b.t.Helper()
+	other := b.k.Server("drain")
+	objects := other.GiveMemory(drainPages)
+	return func() {
+		for err := error(nil); err == nil; {
+			_, err = other.SpaceCreate()
+		}
+		for err := error(nil); err == nil; {
+			_, err = other.MemorySplit(objects, 1)
+		}
+	}
+}
+
 // windowIsWhole checks that a window shows all data, all tables and the image, with the
 // right access, and nothing else.
 func (b *bed) windowIsWhole(space ipc.Handle) {

@@ -152,13 +152,16 @@ func (b *bed) table(space ipc.Handle) map[uint64]uint64 {
 	return b.tables[space]
 }
 
+// drainPages is memory beside the pager's, for drain.
+const drainPages = 512
+
 // testWindow is where the window is in spaces that get it.
 const testWindow = 0x1000_0000_0000
 
 // newBed boots a pager with pages of memory and a boot image.
 func newBed(t tester, pages uint64, image []byte) *bed {
 	b := &bed{t: t, tables: map[ipc.Handle]map[uint64]uint64{}, shown: map[ipc.Handle]map[uint64]ipc.Access{}}
-	b.k = sim.New(sim.Config{MemoryPages: pages + uint64(len(image))/ipc.PageSize + 1, KernelPages: 8})
+	b.k = sim.New(sim.Config{MemoryPages: pages + uint64(len(image))/ipc.PageSize + 1 + drainPages, KernelPages: 8})
 	e := &pagerEnd{Transport: b.k.Server("pager"), b: b}
 	cfg := Config{Window: b.window(), WindowAddress: testWindow, Admin: adminBadge}
 	if len(image) > 0 {

@@ -9,7 +9,7 @@ import (
 )
 
 // maxAreas bounds the memory capabilities of data and of tables.
-const maxAreas = 64
+const maxAreas = 128
 
 // area is one memory capability whose frames may be mapped.
 type area struct {
@@ -251,7 +251,7 @@ func (p *Pager) layOut() error {
 		Objects: objects, ObjectsCount: uint64(len(p.objectRecords)),
 		Image: p.image.base, ImagePages: p.image.pages(),
 		RegionsTotal: uint64(len(p.regions) - 1),
-		Reserve:      p.frameReserve,
+		Reserve:      p.frameReserve, TablesReserve: p.nodeReserve,
 	}
 	p.publish()
 	return nil

@@ -5,7 +5,7 @@ import "unsafe"
 // Magic and Version start the published header.
 const (
 	Magic   = 0x4c424154_52474150 // "PAGRTABL"
-	Version = 3
+	Version = 4
 )
 
 // Header is the first thing published; CodeInfo gives its physical address.
@@ -32,13 +32,14 @@ type Header struct {
 	Image      uint64 // physical address of the boot image, 0 if none was given
 	ImagePages uint64
 
-	RegionsTotal uint64
-	RegionsFree  uint64
-	Faults       uint64 // faults handled since the start
-	FaultPages   uint64 // pages they made present
-	Copies       uint64 // pages copied on a store
-	Reserve      uint64 // frames of FramesFree kept back for servers
-	NodesFreed   uint64 // how often a node was taken out of a tree: until then a node that was found stays what it is
+	RegionsTotal  uint64
+	RegionsFree   uint64
+	Faults        uint64 // faults handled since the start
+	FaultPages    uint64 // pages they made present
+	Copies        uint64 // pages copied on a store
+	Reserve       uint64 // frames of FramesFree kept back for servers
+	TablesReserve uint64 // pages of TablesFree kept back for servers
+	NodesFreed    uint64 // how often a node was taken out of a tree: until then a node that was found stays what it is
 }
 
 // SpaceRecord is what is published of a space. 64 bytes.
@@ -72,7 +73,7 @@ type ObjectRecord struct {
 const (
 	_ = uint(64-unsafe.Sizeof(SpaceRecord{})) + uint(unsafe.Sizeof(SpaceRecord{})-64)
 	_ = uint(64-unsafe.Sizeof(ObjectRecord{})) + uint(unsafe.Sizeof(ObjectRecord{})-64)
-	_ = uint(184-unsafe.Sizeof(Header{})) + uint(unsafe.Sizeof(Header{})-184)
+	_ = uint(192-unsafe.Sizeof(Header{})) + uint(unsafe.Sizeof(Header{})-192)
 )
 
 // An id is the index of its record and the generation of the index, so that an

@@ -513,6 +513,7 @@ type ProcessT struct {
 	MayTrace            int32          `json:"may_trace"`
 	Dumper              int32          `json:"dumper"`
 	DumpSignal          *SignalInfoT   `json:"dump_signal"`
+	Young               bool           `json:"young"`
 }
 
 // QuestionT is Question of the schema.

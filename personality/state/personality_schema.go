@@ -408,6 +408,7 @@ var PersonalitySchema = wire.Schema{
 			{Name: "may_trace", ID: 41, Base: wire.Int32},
 			{Name: "dumper", ID: 42, Base: wire.Int32},
 			{Name: "dump_signal", ID: 43, Base: wire.Object, Index: 44},
+			{Name: "young", ID: 44, Base: wire.Bool},
 		}},
 		{Name: "state.Question", Fields: []wire.Field{
 			{Name: "number", ID: 0, Base: wire.Uint64},

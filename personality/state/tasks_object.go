@@ -33,6 +33,7 @@ type TasksT struct {
 	CorePattern string          `json:"core_pattern"`
 	CoreUsesPid int32           `json:"core_uses_pid"`
 	MemoryKills []*MemoryKillT  `json:"memory_kills"`
+	Usual       uint32          `json:"usual"`
 }
 
 var tasksObject = wire.ObjectType{Name: "state.Tasks", Fields: []wire.Field{
@@ -63,4 +64,5 @@ var tasksObject = wire.ObjectType{Name: "state.Tasks", Fields: []wire.Field{
 	{Name: "core_pattern", ID: 24, Base: wire.String},
 	{Name: "core_uses_pid", ID: 25, Base: wire.Int32},
 	{Name: "memory_kills", ID: 26, Base: wire.Vector, Element: wire.Object, Index: 28},
+	{Name: "usual", ID: 27, Base: wire.Uint32},
 }}

@@ -32,6 +32,7 @@ type TasksT struct {
 	CorePattern string          `json:"core_pattern"`
 	CoreUsesPid int32           `json:"core_uses_pid"`
 	MemoryKills []*MemoryKillT  `json:"memory_kills"`
+	Usual       uint32          `json:"usual"`
 	MostThreads uint32          `json:"most_threads"`
 }
 
@@ -63,5 +64,6 @@ var tasksObject = wire.ObjectType{Name: "state.Tasks", Fields: []wire.Field{
 	{Name: "core_pattern", ID: 24, Base: wire.String},
 	{Name: "core_uses_pid", ID: 25, Base: wire.Int32},
 	{Name: "memory_kills", ID: 26, Base: wire.Vector, Element: wire.Object, Index: 28},
-	{Name: "most_threads", ID: 27, Base: wire.Uint32, Expendable: true},
+	{Name: "usual", ID: 27, Base: wire.Uint32},
+	{Name: "most_threads", ID: 28, Base: wire.Uint32, Expendable: true},
 }}

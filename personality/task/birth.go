@@ -208,6 +208,9 @@ func Clone(c *Call, q *CloneArgs) Result {
 			return Err(e)
 		}
 	}
+	if q.Flags&unix.CLONE_VM == 0 {
+		k.expect(to)
+	}
 	k.inheritThread(u, t, q)
 	u.inheritGuard(t)
 	k.traceChild(u, t, q)
@@ -219,33 +222,6 @@ func Clone(c *Call, q *CloneArgs) Result {
 		return c.Block(RestartNoIntr, 0)
 	}
 	return Result(tid)
-}
-
-// Pages that fork(2) leaves alone. A child takes its own page tables and copies only when it runs, and
-// by then it is too late to refuse: whoever touches memory next would have to be killed for it,
-// instead of fork's caller getting ENOMEM.
-const (
-	roomAtLeast   = 64
-	roomForOthers = 256 // data of those that run: children execute programs next
-	roomForTables = 20  // of a child: four levels in several places, the kernel's and the pager's
-	roomForData   = 24  // of a child: what it stores to first, and what is kept about it here
-	roomPlenty    = 4096
-)
-
-// roomToFork tells whether there is memory for one more process.
-func (k *Core) roomToFork() bool {
-	s := k.Pager.Stats()
-	if s.Spare >= roomPlenty {
-		return true
-	}
-	young := uint64(1)
-	for _, p := range k.processes {
-		if u := p.leader; u != nil && u.token.Sequence == 0 {
-			young++ // it has not done anything yet
-		}
-	}
-	return s.Spare+min(s.TablesFree, k.Transport.KernelFree()) >= roomAtLeast+young*roomForTables &&
-		s.FramesFree-s.Spare+s.DataLeft >= s.Reserve+roomForOthers+young*roomForData
 }
 
 // unborn forgets a process that never had a thread that ran.

@@ -112,9 +112,12 @@ type Core struct {
 	exitStatus int32
 	// memoryKills are the last processes that were ended because memory had run out.
 	memoryKills []*state.MemoryKillT
-	switches    uint64
-	lastRun     *Thread
-	version     version
+	// young are the processes with Young set; usual is the data that one of them had lately when it was no more.
+	young    []*Process
+	usual    uint32
+	switches uint64
+	lastRun  *Thread
+	version  version
 
 	slot *ipc.Slot // the transport's, or a full one
 }

@@ -29,6 +29,10 @@ func Execute(c *Call, x Executable) Result {
 	if len(x.Argv) == 0 {
 		x.Argv = []string{""} // as Linux since 5.18
 	}
+	if !k.roomToExecute(t) {
+		k.VFS.Put(x.File)
+		return Err(unix.ENOMEM)
+	}
 	p, e := k.load(t, x)
 	if e != 0 {
 		return Err(e)
@@ -131,6 +135,7 @@ func (k *Core) becomeProgram(t *Thread, p *program) {
 	}
 	t.Comm = p.comm
 	proc.Executed = true
+	k.expect(proc)
 	if proc.ExitSignal != 0 {
 		proc.ExitSignal = int32(unix.SIGCHLD)
 	}

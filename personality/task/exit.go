@@ -197,6 +197,7 @@ func (k *Core) processEnded(p *Process, last *Thread) {
 		// Threads ended one by one with exit(2): the leader's status counts.
 		p.ExitCode = p.leader.ExitCode
 	}
+	k.expectNoMore(p)
 	k.Clock.ProcessGone(p.Pid)
 	p.Signals.Drop(^signal.Set(0), func(i *signal.Info) { k.dropped(p, i) })
 

@@ -19,7 +19,7 @@ func (k *Core) Export() (*state.TasksT, *state.MemoryT) {
 		Hostname: k.Hostname, Domainname: k.Domainname, Exited: k.exited, ExitStatus: k.exitStatus,
 		CorePattern: k.CorePattern.Pattern, CoreUsesPid: k.CorePattern.UsesPID,
 		FreeSlots: slices.Clone(k.freeSlots), Switches: k.switches,
-		MemoryKills: slices.Clone(k.memoryKills),
+		MemoryKills: slices.Clone(k.memoryKills), Usual: k.usual,
 	}
 	if len(t.FreeSlots) == 0 {
 		t.FreeSlots = nil

@@ -30,7 +30,7 @@ func (k *Core) Import(t *state.TasksT, m *state.MemoryT, r *vfs.Restorer) unix.E
 	k.CorePattern = CorePattern{t.CorePattern, t.CoreUsesPid}
 	k.exited, k.exitStatus = t.Exited, t.ExitStatus
 	k.switches = t.Switches
-	k.memoryKills = t.MemoryKills
+	k.memoryKills, k.usual = t.MemoryKills, t.Usual
 	clear(k.Missing)
 	for _, x := range t.Missing {
 		k.Missing[x.Number] = x.Count
@@ -172,6 +172,9 @@ func (im *importer) processes(list []*state.ProcessT) unix.Errno {
 	}
 	slices.SortFunc(k.processes, func(a, b *Process) int { return cmp.Compare(a.BornOrder, b.BornOrder) })
 	for _, p := range k.processes {
+		if p.Young {
+			k.young = append(k.young, p)
+		}
 		for _, pid := range p.ProcessT.Children {
 			c := k.Process(pid)
 			if c == nil || c.parent != nil {

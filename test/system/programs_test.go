@@ -138,3 +138,20 @@ func TestHostile(t *testing.T) {
 		})
 	}
 }
+
+// Who forks until memory is used up gets ENOMEM; nobody is killed for it, and when the children are gone
+// there is room again. Earlier rules let a page fault find out, and ended an innocent process.
+func TestForksUntilMemoryIsUsedUp(t *testing.T) {
+	const script = `sh -c 'i=0; while [ $i -lt 5000 ]; do sleep 1000 & i=$((i+1)); done; echo all $i'
+echo status $?
+for p in /proc/[0-9]*; do p=${p#/proc/}; [ $p -gt $$ ] && kill -9 $p; done
+echo $(seq 100 | wc -l)`
+	for _, memory := range []string{"80M", "96M"} {
+		t.Run(memory, func(t *testing.T) {
+			got := guestWithin(t, hostileRun, "--mem", memory, "--", "sh", "-c", script)
+			if want := "status 2\n100\n"; got.Status != 0 || got.Out != want || !strings.Contains(got.Err, "can't fork: Cannot allocate memory") || strings.Contains(got.Err, "killed") {
+				t.Errorf("%+v, want output %q", got, want)
+			}
+		})
+	}
+}

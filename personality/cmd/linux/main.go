@@ -55,7 +55,7 @@ func main() {
 	if err != nil {
 		fail(fmt.Errorf("linux: %w", err))
 	}
-	var gc collector
+	gc := collector{pager: pager}
 	one.Collect = gc.step
 	fail(fmt.Errorf("linux: %w", instance.Run(one, p)))
 }
@@ -117,21 +117,28 @@ func shown(g ipc.Grant) []byte {
 }
 
 // collector runs the garbage collector at a message boundary, when the heap has
-// doubled since the last time.
+// doubled since the last time, or when memory is short and it has grown by a part of what is left.
 type collector struct {
-	limit uint64
+	pager *client.Client
+	live  uint64 // what the last collection left, in bytes
 }
 
-// smallestHeap in bytes is left alone.
-const smallestHeap = 8 << 20
+// smallestHeap in bytes is left alone, and so is growth by leastGarbage.
+const (
+	smallestHeap = 8 << 20
+	leastGarbage = 256 << 10
+)
 
 func (c *collector) step() {
-	if c.limit == 0 {
-		c.limit = smallestHeap
+	heap := machine.HeapLive()
+	if heap < c.live+leastGarbage {
+		return
 	}
-	if machine.HeapLive() < c.limit {
+	s := c.pager.Stats()
+	left := (s.FramesFree - s.Spare + s.DataLeft) * ipc.PageSize // that servers may have
+	if heap < max(2*c.live, smallestHeap) && heap < c.live+left/2 {
 		return
 	}
 	runtime.GC()
-	c.limit = max(2*machine.HeapLive(), smallestHeap)
+	c.live = machine.HeapLive()
 }

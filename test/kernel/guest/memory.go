@@ -140,6 +140,7 @@ func fullTable(g *guest) error {
 		return err
 	}
 	var made []ipc.Handle
+	var err error
 	for {
 		var h ipc.Handle
 		if h, err = g.t.EndpointMint(g.trap, 0); err != nil {
