@@ -165,8 +165,7 @@ func (k *kernel) callProtect(t *thread, c *capability) ipc.Error {
 }
 
 func (k *kernel) callMemorySplit(t *thread, c *capability) ipc.Error {
-	m := c.memory()
-	pages := t.Argument(1)
+	m, pages := c.memory(), t.Argument(1)
 	switch {
 	case m.mapped:
 		return ipc.ErrState
@@ -192,8 +191,7 @@ func (k *kernel) callMemoryInfo(t *thread, c *capability) ipc.Error {
 }
 
 func (k *kernel) callMemoryGrant(t *thread, c *capability) ipc.Error {
-	m := c.memory()
-	pages := t.Argument(1)
+	m, pages := c.memory(), t.Argument(1)
 	switch {
 	case m.mapped || m.device:
 		return ipc.ErrState
