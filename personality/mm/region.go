@@ -43,6 +43,8 @@ const (
 	AnonymousShared
 	// Uprobes is the area where copies of probed instructions are stepped.
 	Uprobes
+	// Segment: shmat(2). The file is a vfs.MapWatcher, and counts regions: they are not merged.
+	Segment
 )
 
 // special regions are neither moved nor merged.
@@ -78,7 +80,7 @@ func (r *Region) offsetAt(va uint64) uint64 {
 // continues reports whether b, right behind a, can be one region with it.
 func (a *Region) continues(b *Region) bool {
 	return a.End == b.Start && a.Access == b.Access && a.May == b.May && a.Flags == b.Flags &&
-		a.File == b.File && a.Object == b.Object && a.Flags&special == 0 &&
+		a.File == b.File && a.Object == b.Object && a.Flags&(special|Segment) == 0 &&
 		b.Offset == a.offsetAt(a.End)
 }
 
@@ -170,6 +172,9 @@ func (r *Region) hold() {
 	if r.File != nil {
 		r.File.Get()
 		r.noted()
+		if r.Flags&Segment != 0 {
+			r.File.Ops.(vfs.MapWatcher).Mapped()
+		}
 	}
 }
 
@@ -184,6 +189,9 @@ func (s *Space) release(r *Region) {
 	if r.File != nil {
 		if r.sharesWrites() {
 			r.File.Inode.AddWritableMapping(-1)
+		}
+		if r.Flags&Segment != 0 {
+			r.File.Ops.(vfs.MapWatcher).Unmapped()
 		}
 		s.m.VFS.Put(r.File)
 		r.File = nil

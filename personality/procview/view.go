@@ -10,6 +10,7 @@ import (
 	"starling/ipc"
 	"starling/personality/mm"
 	"starling/personality/syscalls"
+	"starling/personality/sysv"
 	"starling/personality/task"
 	"starling/personality/tty"
 	"starling/personality/vfs"
@@ -34,6 +35,9 @@ func New(k *task.Core, terminals *tty.Manager, commandLine, processor string) *V
 	}
 	return &View{K: k, Terminals: terminals, CommandLine: commandLine, Processor: processor}
 }
+
+// SystemV implements procfs.Source.
+func (v *View) SystemV() *sysv.System { return v.K.SystemV }
 
 // Processes implements procfs.Source.
 func (v *View) Processes() []int32 {

@@ -248,6 +248,29 @@ type HandlersT struct {
 	Actions []*SignalActionT `json:"actions"`
 }
 
+// IPCNumbersT is IPCNumbers of the schema.
+type IPCNumbersT struct {
+	Next     uint32 `json:"next"`
+	Sequence uint32 `json:"sequence"`
+}
+
+// IPCPermissionsT is IPCPermissions of the schema.
+type IPCPermissionsT struct {
+	Id         int32  `json:"id"`
+	Key        int32  `json:"key"`
+	Uid        uint32 `json:"uid"`
+	Gid        uint32 `json:"gid"`
+	CreatorUid uint32 `json:"creator_uid"`
+	CreatorGid uint32 `json:"creator_gid"`
+	Mode       uint32 `json:"mode"`
+}
+
+// IPCRequestT is IPCRequest of the schema.
+type IPCRequestT struct {
+	Thread uint32 `json:"thread"`
+	Data   []byte `json:"data"`
+}
+
 // InodeT is Inode of the schema.
 type InodeT struct {
 	Id         uint64 `json:"id"`
@@ -324,6 +347,19 @@ type MemoryKillT struct {
 	Resident uint64 `json:"resident"`
 	Free     uint64 `json:"free"`
 	Spare    uint64 `json:"spare"`
+}
+
+// MessageQueueT is MessageQueue of the schema.
+type MessageQueueT struct {
+	Permissions  *IPCPermissionsT  `json:"permissions"`
+	Id           uint64            `json:"id"`
+	Messages     []*SystemMessageT `json:"messages"`
+	Limit        uint64            `json:"limit"`
+	LastSender   int32             `json:"last_sender"`
+	LastReceiver int32             `json:"last_receiver"`
+	SendTime     int64             `json:"send_time"`
+	ReceiveTime  int64             `json:"receive_time"`
+	ChangeTime   int64             `json:"change_time"`
 }
 
 // MissingCallT is MissingCall of the schema.
@@ -550,6 +586,41 @@ type RingT struct {
 	Length   uint64 `json:"length"`
 }
 
+// SemaphoreT is Semaphore of the schema.
+type SemaphoreT struct {
+	Id    uint64 `json:"id"`
+	Value int32  `json:"value"`
+	Pid   int32  `json:"pid"`
+}
+
+// SemaphoreSetT is SemaphoreSet of the schema.
+type SemaphoreSetT struct {
+	Permissions   *IPCPermissionsT `json:"permissions"`
+	Semaphores    []*SemaphoreT    `json:"semaphores"`
+	OperationTime int64            `json:"operation_time"`
+	ChangeTime    int64            `json:"change_time"`
+}
+
+// SemaphoreUndoT is SemaphoreUndo of the schema.
+type SemaphoreUndoT struct {
+	Set    int32 `json:"set"`
+	Number int32 `json:"number"`
+	Add    int32 `json:"add"`
+}
+
+// SharedSegmentT is SharedSegment of the schema.
+type SharedSegmentT struct {
+	Permissions *IPCPermissionsT `json:"permissions"`
+	Size        uint64           `json:"size"`
+	File        uint64           `json:"file"`
+	Attached    uint64           `json:"attached"`
+	Creator     int32            `json:"creator"`
+	Last        int32            `json:"last"`
+	AttachTime  int64            `json:"attach_time"`
+	DetachTime  int64            `json:"detach_time"`
+	ChangeTime  int64            `json:"change_time"`
+}
+
 // SignalActionT is SignalAction of the schema.
 type SignalActionT struct {
 	Number   int32  `json:"number"`
@@ -676,6 +747,24 @@ type SuperT struct {
 	Options    string `json:"options"`
 }
 
+// SystemMessageT is SystemMessage of the schema.
+type SystemMessageT struct {
+	Type int64  `json:"type"`
+	Text []byte `json:"text"`
+}
+
+// SystemVT is SystemV of the schema.
+type SystemVT struct {
+	Segments       []*SharedSegmentT `json:"segments"`
+	Sets           []*SemaphoreSetT  `json:"sets"`
+	Queues         []*MessageQueueT  `json:"queues"`
+	SegmentNumbers *IPCNumbersT      `json:"segment_numbers"`
+	SetNumbers     *IPCNumbersT      `json:"set_numbers"`
+	QueueNumbers   *IPCNumbersT      `json:"queue_numbers"`
+	UndoLists      []*UndoListT      `json:"undo_lists"`
+	Requests       []*IPCRequestT    `json:"requests"`
+}
+
 // TTYT is TTY of the schema.
 type TTYT struct {
 	Id             uint64   `json:"id"`
@@ -800,6 +889,7 @@ type ThreadT struct {
 	RseqSignature     uint32         `json:"rseq_signature"`
 	DeadlineSlack     int64          `json:"deadline_slack"`
 	DefaultSlack      uint64         `json:"default_slack"`
+	Undo              uint64         `json:"undo"`
 }
 
 // TimerFDT is TimerFD of the schema.
@@ -849,6 +939,12 @@ type TracingT struct {
 	NextRank  uint64       `json:"next_rank"`
 }
 
+// UndoListT is UndoList of the schema.
+type UndoListT struct {
+	Id    uint64            `json:"id"`
+	Undos []*SemaphoreUndoT `json:"undos"`
+}
+
 // UserQueueT is UserQueue of the schema.
 type UserQueueT struct {
 	Uid   uint32 `json:"uid"`
@@ -876,6 +972,7 @@ type VFST struct {
 	NextMountOrder  uint64        `json:"next_mount_order"`
 	NextMountNumber uint32        `json:"next_mount_number"`
 	NextAutobind    uint32        `json:"next_autobind"`
+	SystemV         *SystemVT     `json:"system_v"`
 }
 
 // WaitingT is Waiting of the schema.

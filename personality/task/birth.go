@@ -299,6 +299,7 @@ func (k *Core) inheritThread(u, t *Thread, q *CloneArgs) {
 	u.NoNewPrivs = t.NoNewPrivs
 	u.TimerSlack, u.DefaultSlack = t.TimerSlack, t.TimerSlack
 	u.inheritRseq(t, q)
+	k.inheritSystemV(u, t, q)
 	if q.Flags&(unix.CLONE_VM|unix.CLONE_VFORK) != unix.CLONE_VM {
 		u.AltBase, u.AltSize, u.AltFlags = t.AltBase, t.AltSize, t.AltFlags
 	}
@@ -393,6 +394,9 @@ func Unshare(c *Call) Result {
 	}
 	if f&unix.CLONE_FILES != 0 {
 		k.unshareFiles(t)
+	}
+	if f&unix.CLONE_SYSVSEM != 0 {
+		k.leaveSystemV(t)
 	}
 	return 0
 }

@@ -118,6 +118,8 @@ type Core struct {
 	switches uint64
 	lastRun  *Thread
 	version  version
+	// acting is the process that gives up memory, when that is not the one of the call being handled.
+	acting int32
 
 	slot *ipc.Slot // the transport's, or a full one
 }

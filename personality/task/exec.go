@@ -109,7 +109,9 @@ func (k *Core) becomeProgram(t *Thread, p *program) {
 		old := t.MM
 		proc.MaxResident = max(proc.MaxResident, old.PeakResident())
 		t.MM = p.space
+		k.acting = proc.Pid
 		old.Put()
+		k.acting = 0
 		k.vforkDone(t)
 	}
 	t.MM = p.space

@@ -91,7 +91,10 @@ func (k *Core) exitThread(t *Thread) {
 		t.VforkChild = 0
 	}
 	k.probeEnded(t)
+	k.acting = p.Pid
 	k.releaseMemory(t)
+	k.acting = 0
+	k.leaveSystemV(t)
 	if t.Files != nil {
 		k.VFS.PutFDTable(t.Files)
 		t.Files = nil

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"starling/personality/sysv"
 	"starling/personality/vfs/content"
 	"starling/personality/vfs/epoll"
 	"starling/personality/vfs/event"
@@ -17,6 +18,7 @@ type FileModules struct {
 	Sockets *socket.Sockets
 	Epolls  *epoll.Epolls
 	Events  *event.Events
+	SystemV *sysv.System
 }
 
 // AddFileModules makes them, with the contents of files in store, and registers
@@ -29,6 +31,7 @@ func (k *Core) AddFileModules(store content.Store) {
 		Epolls:  epoll.New(k.VFS),
 		Events:  event.New(k.VFS, k.Clock),
 	}
+	k.SystemV = sysv.New(k.VFS, k.Tmpfs, k.actor)
 	k.addProbing(store)
 	k.TimerFD, k.ClockSet = k.Events.TimerExpired, k.Events.ClockWasSet
 	k.VFS.Memory = func() (total, free uint64) {

@@ -134,6 +134,9 @@ func (im *importer) thread(x *state.ThreadT) unix.Errno {
 		}
 		t.MM = s.Get()
 	}
+	if x.Undo != 0 && !k.SystemV.HoldUndo(x.Undo) {
+		return unix.EINVAL
+	}
 	if x.Tid == 0 || !namesSomething(x.Tid) {
 		return unix.EINVAL
 	}

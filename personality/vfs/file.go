@@ -88,6 +88,14 @@ type RangeMapper interface {
 	MapRange(offset, length uint64, shared bool) (Mapping, unix.Errno)
 }
 
+// MapWatcher is a file that wants to know of the regions that map it: a segment of shmat(2).
+type MapWatcher interface {
+	// Mapped and Unmapped: there is one region more, or fewer. The region has its reference to the
+	// file meanwhile.
+	Mapped()
+	Unmapped()
+}
+
 // FileBase is the file that can do nothing. It is embedded.
 type FileBase struct{}
 

@@ -63,6 +63,7 @@ const (
 	KindEpoll           // Key0: object
 	KindPidFD           // Key0: the core's
 	KindListener        // Key0: the core's
+	KindSegment         // Key0: identifier of a segment of shared memory
 	// KindOther is the first number free for others.
 	KindOther = 64
 )

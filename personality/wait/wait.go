@@ -142,6 +142,16 @@ func (t *Table) Waiting(id ID) bool {
 	return slices.ContainsFunc(*t.queue(id), func(w waiter) bool { return w.id == id })
 }
 
+// Count is how many threads wait for any of events at id.
+func (t *Table) Count(id ID, events Events) (n int) {
+	for _, w := range *t.queue(id) {
+		if w.id == id && w.listener == nil && w.events&events != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // Idle reports whether no woken thread is left on the list.
 func (t *Table) Idle() bool { return len(t.woken) == 0 }
 

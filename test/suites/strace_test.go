@@ -18,12 +18,13 @@ import (
 // and say some things in other words.
 var straceTools = []string{"bash", "coreutils", "dash", "diffutils", "gawk", "grep", "sed"}
 
-// slowTests trace hundreds of thousands of calls: many seconds on a processor, and more than the time that the
-// suite allows itself under an emulator, on Linux too.
-var slowTests = []string{"filtering_syscall-syntax", "kill_child", "pread64-pwrite64", "printpath-umovestr",
+// slowTests trace hundreds of thousands of calls, or run all of the suite's eight hundred programs once more: many
+// seconds on a processor, and more than the time that the suite allows itself under an emulator, on Linux too.
+var slowTests = []string{"clock", "filter_seccomp", "filtering_syscall-syntax", "kill_child", "pread64-pwrite64", "printpath-umovestr",
 	"printpath-umovestr-legacy", "printpath-umovestr-peekdata", "printpath-umovestr-undumpable", "printstrn-umoven",
 	"printstrn-umoven-legacy", "printstrn-umoven-peekdata", "printstrn-umoven-undumpable", "qual_fault", "qual_fault-syscall",
-	"read-write"}
+	"read-write", "regex", "sched", "trace_clock", "trace_creds", "trace_fstat", "trace_fstatfs", "trace_lstat", "trace_question",
+	"trace_stat", "trace_stat_like", "trace_statfs", "trace_statfs_like"}
 
 // straceScript runs every test of the list as the suite's own Makefile does.
 const straceScript = `cd /strace/tests

@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"starling/personality/cred"
+	"starling/personality/sysv"
 	"starling/personality/usermem"
 	"starling/personality/vfs"
 )
@@ -34,6 +35,8 @@ type Source interface {
 	SetCoreUsesPID(v int32)
 	// SetDumpFilter sets what core files of a process have.
 	SetDumpFilter(pid int32, filter uint32)
+	// SystemV is System V IPC.
+	SystemV() *sysv.System
 	// Random fills p from the seed.
 	Random(p []byte)
 }

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"starling/personality/sysv"
 	"starling/personality/tty"
 )
 
@@ -48,7 +49,10 @@ var sysctl = []*entry{
 		value("overflowuid", 65534), value("overflowgid", 65534), value("panic", 0), value("perf_event_paranoid", 2),
 		value("sched_rr_timeslice_ms", 100), value("sched_rt_period_us", 1_000_000), value("sched_rt_runtime_us", 950_000),
 		value("sysrq", 0), value("tainted", 0), value("unprivileged_bpf_disabled", 2), value("unprivileged_userns_clone", 0),
-		value("msgmax", 8192), value("msgmnb", 16384), value("msgmni", 32000), value("shmmni", 4096),
+		value("msgmax", sysv.TextMax), value("msgmnb", sysv.QueueBytes), value("msgmni", sysv.QueuesMax),
+		constant("sem", fmt.Sprintf("%d\t%d\t%d\t%d\n", sysv.PerSet, sysv.SemaphoresMax, sysv.OperationsMax, sysv.SetsMax)),
+		constant("shmall", fmt.Sprintln(sysv.PagesMax)), constant("shmmax", fmt.Sprintln(sysv.SegmentBytesMax)),
+		value("shmmni", sysv.SegmentsMax), value("shm_rmid_forced", 0),
 		constant("printk", "4\t4\t1\t7\n"), constant("modprobe", "/sbin/modprobe\n"), constant("arch", "x86_64\n"),
 		dir("random", value("entropy_avail", 256), value("poolsize", 256),
 			value("write_wakeup_threshold", 256), value("urandom_min_reseed_secs", 60),

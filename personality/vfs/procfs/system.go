@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"starling/personality/sysv"
 	"starling/personality/vfs"
 )
 
@@ -51,6 +52,8 @@ func init() {
 		dir("sys", sysctl...),
 		dir("tty", dir("driver"), dir("ldisc"), file("drivers", showDrivers),
 			constant("ldiscs", "n_tty       0\n")),
+		dir("sysvipc", file("msg", showSystemV((*sysv.System).ShowQueues)), file("sem", showSystemV((*sysv.System).ShowSets)),
+			file("shm", showSystemV((*sysv.System).ShowSegments))),
 		dir("fs"), dir("driver"), dir("bus"), dir("irq"),
 	}
 }
@@ -154,6 +157,11 @@ func showVMStat(r *request) ([]byte, unix.Errno) {
 	s := r.fs.source.System()
 	return fmt.Appendf(nil, "nr_free_pages %d\nnr_anon_pages %d\nnr_shmem %d\npgfault %d\npgmajfault 0\n",
 		s.Free, s.Anonymous, s.Shmem, s.Faults), 0
+}
+
+// showSystemV is a file of /proc/sysvipc.
+func showSystemV(show func(*sysv.System) []byte) func(*request) ([]byte, unix.Errno) {
+	return func(r *request) ([]byte, unix.Errno) { return show(r.fs.source.SystemV()), 0 }
 }
 
 // sorted keeps a directory's rows in the order of their names, as Linux lists sysctls.

@@ -9,21 +9,38 @@ import (
 
 // Memfd makes an open file for memfd_create(2). sealable: MFD_ALLOW_SEALING.
 func (t *Type) Memfd(name string, sealable bool) (*vfs.File, unix.Errno) {
+	f, e := t.Nameless("/memfd:"+name+" (deleted)", vfs.KindInode, 0, 0)
+	if e != 0 {
+		return nil, e
+	}
+	f.Modes |= vfs.ModeSeek
+	if sealable {
+		f.Inode.Seals = 0
+	}
+	return f, 0
+}
+
+// Nameless makes an open file of size bytes that no directory has; shown is what /proc calls it. It has no
+// seals and allows none.
+func (t *Type) Nameless(shown string, kind uint32, key0 uint64, size int64) (*vfs.File, unix.Errno) {
 	if t.memfds == nil {
 		t.memfds = t.v.HiddenMount(t)
 	}
 	in := t.inode(t.memfds.Super, unix.S_IFREG|0777)
 	in.Nlink = 0
+	in.Size = size
 	in.Seals = unix.F_SEAL_SEAL
-	if sealable {
-		in.Seals = 0
-	}
-	f, e := t.v.NewHiddenFile(t.memfds, in, "/memfd:"+name+" (deleted)", vfs.KindInode, 0, fileOps{t: t}, unix.O_RDWR|0x8000)
+	f, e := t.v.NewHiddenFile(t.memfds, in, shown, kind, key0, fileOps{t: t}, unix.O_RDWR|0x8000)
 	if e != 0 {
-		return nil, e
+		t.Evict(t.v, in)
 	}
-	f.Modes |= vfs.ModeSeek
-	return f, 0
+	return f, e
+}
+
+// Resident is how many pages of a file there are.
+func (t *Type) Resident(in *vfs.Inode) uint64 {
+	t.account(in)
+	return in.Pages
 }
 
 // IsMemory reports whether in is a file of a tmpfs, which has seals.
