@@ -14,6 +14,7 @@ import (
 	"starling/personality/task"
 	"starling/personality/tty"
 	"starling/personality/vfs"
+	"starling/personality/vfs/mqueue"
 	"starling/personality/vfs/procfs"
 )
 
@@ -38,6 +39,9 @@ func New(k *task.Core, terminals *tty.Manager, commandLine, processor string) *V
 
 // SystemV implements procfs.Source.
 func (v *View) SystemV() *sysv.System { return v.K.SystemV }
+
+// Queues implements procfs.Source.
+func (v *View) Queues() *mqueue.Type { return v.K.MQueues }
 
 // Processes implements procfs.Source.
 func (v *View) Processes() []int32 {

@@ -334,6 +334,28 @@ type LockWaitT struct {
 	End       int64  `json:"end"`
 }
 
+// MQueueT is MQueue of the schema.
+type MQueueT struct {
+	Inode         uint64            `json:"inode"`
+	Id            uint64            `json:"id"`
+	Transfer      uint64            `json:"transfer"`
+	MaxMessages   int64             `json:"max_messages"`
+	MessageSize   int64             `json:"message_size"`
+	Messages      []*MQueueMessageT `json:"messages"`
+	Uid           uint32            `json:"uid"`
+	Notified      int32             `json:"notified"`
+	NotifiedFiles uint64            `json:"notified_files"`
+	Notify        int32             `json:"notify"`
+	Signal        int32             `json:"signal"`
+	Value         uint64            `json:"value"`
+}
+
+// MQueueMessageT is MQueueMessage of the schema.
+type MQueueMessageT struct {
+	Priority uint32 `json:"priority"`
+	Text     []byte `json:"text"`
+}
+
 // MemoryT is Memory of the schema.
 type MemoryT struct {
 	Spaces []*SpaceT `json:"spaces"`
@@ -973,6 +995,8 @@ type VFST struct {
 	NextMountNumber uint32        `json:"next_mount_number"`
 	NextAutobind    uint32        `json:"next_autobind"`
 	SystemV         *SystemVT     `json:"system_v"`
+	Mqueues         []*MQueueT    `json:"mqueues"`
+	MqueueLimits    []uint32      `json:"mqueue_limits"`
 }
 
 // WaitingT is Waiting of the schema.

@@ -36,7 +36,7 @@ type Row struct {
 }
 
 // Rows is every system call of the instruction set, by number.
-var Rows = assemble(absentRows, fileRows, ttyprocRows, identityRows, systemRows, memoryRows, processRows, signalRows, futexRows, controlRows, traceRows, systemVRows)
+var Rows = assemble(absentRows, fileRows, ttyprocRows, identityRows, systemRows, memoryRows, processRows, signalRows, futexRows, controlRows, traceRows, systemVRows, queueRows)
 
 // assemble joins the lists of what there is with the names of the calls that no list
 // has. A number that comes twice is a mistake in the lists.

@@ -70,7 +70,7 @@ func (s *System) Export(t *state.VFST) {
 	}
 	vfs.SortByID(x.UndoLists, func(u *state.UndoListT) uint64 { return u.Id })
 	vfs.SortByID(x.Requests, func(r *state.IPCRequestT) uint64 { return uint64(r.Thread) })
-	if x.SegmentNumbers != nil || x.SetNumbers != nil || x.QueueNumbers != nil || x.UndoLists != nil {
+	if x.SegmentNumbers != nil || x.SetNumbers != nil || x.QueueNumbers != nil || x.UndoLists != nil || x.Requests != nil {
 		t.SystemV = x
 	}
 }

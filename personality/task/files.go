@@ -5,6 +5,7 @@ import (
 	"starling/personality/vfs/content"
 	"starling/personality/vfs/epoll"
 	"starling/personality/vfs/event"
+	"starling/personality/vfs/mqueue"
 	"starling/personality/vfs/pipe"
 	"starling/personality/vfs/socket"
 	"starling/personality/vfs/tmpfs"
@@ -19,6 +20,7 @@ type FileModules struct {
 	Epolls  *epoll.Epolls
 	Events  *event.Events
 	SystemV *sysv.System
+	MQueues *mqueue.Type
 }
 
 // AddFileModules makes them, with the contents of files in store, and registers
@@ -30,6 +32,7 @@ func (k *Core) AddFileModules(store content.Store) {
 		Sockets: socket.New(k.VFS, store),
 		Epolls:  epoll.New(k.VFS),
 		Events:  event.New(k.VFS, k.Clock),
+		MQueues: mqueue.New(k.VFS, k.notifyProcess),
 	}
 	k.SystemV = sysv.New(k.VFS, k.Tmpfs, k.actor)
 	k.addProbing(store)

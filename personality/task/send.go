@@ -19,6 +19,13 @@ func (k *Core) SignalProcess(p *Process, i signal.Info) (queued bool, e unix.Err
 	return k.send(nil, p, &i)
 }
 
+// notifyProcess is SignalProcess for who only knows a number.
+func (k *Core) notifyProcess(pid int32, i signal.Info) {
+	if p := k.Process(pid); p != nil {
+		_, _ = k.SignalProcess(p, i) // a full queue loses it, as with Linux
+	}
+}
+
 // SignalGroup sends a signal to every process of a group and reports how many there are.
 func (k *Core) SignalGroup(pgid int32, i signal.Info) int {
 	members := k.Group(pgid)

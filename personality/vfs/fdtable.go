@@ -161,6 +161,11 @@ func (v *VFS) closeFD(t *FDTable, fd int) {
 		// Any close of the file drops the process's record locks (fcntl(2)).
 		v.releaseProcessLocks(f.Inode, t.ID)
 	}
+	if f.Inode.Flags&InodeFlushed != 0 {
+		if o, ok := f.Ops.(Flusher); ok {
+			o.Flushed(f, t.ID)
+		}
+	}
 	v.Put(f)
 }
 

@@ -96,6 +96,12 @@ type MapWatcher interface {
 	Unmapped()
 }
 
+// Flusher is a file whose inode has InodeFlushed.
+type Flusher interface {
+	// Flushed: a descriptor of the file was closed in the table with this id.
+	Flushed(f *File, table uint64)
+}
+
 // FileBase is the file that can do nothing. It is embedded.
 type FileBase struct{}
 

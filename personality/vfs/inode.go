@@ -29,6 +29,8 @@ const (
 	// InodeFixedMode and InodeFixed: the file system does not let the mode, or any attribute, be changed.
 	InodeFixedMode
 	InodeFixed
+	// InodeFlushed: its files want to hear of every descriptor that is closed (Flusher).
+	InodeFlushed
 )
 
 // Inode is a file of any type.

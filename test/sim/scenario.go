@@ -33,7 +33,7 @@ const InitPath = "/bin/init"
 // Scenarios is all of them.
 var Scenarios = func() []Scenario {
 	var all []Scenario
-	for _, list := range [][]Scenario{processScenarios, signalScenarios, memoryScenarios, fileScenarios, waitScenarios, futexScenarios, terminalScenarios, timeScenarios, pairScenarios, meetScenarios, traceScenarios, traceEventScenarios, traceStateScenarios, seccompScenarios, probeScenarios, notifyScenarios, limitScenarios, dumpScenarios, rseqScenarios, ruleScenarios, systemVScenarios} {
+	for _, list := range [][]Scenario{processScenarios, signalScenarios, memoryScenarios, fileScenarios, waitScenarios, futexScenarios, terminalScenarios, timeScenarios, pairScenarios, meetScenarios, traceScenarios, traceEventScenarios, traceStateScenarios, seccompScenarios, probeScenarios, notifyScenarios, limitScenarios, dumpScenarios, rseqScenarios, ruleScenarios, ipcScenarios} {
 		all = append(all, list...)
 	}
 	return all

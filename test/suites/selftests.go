@@ -109,7 +109,6 @@ var selftestDeviations = []deviation{
 	{test: "x86/ioperm: *", why: "ioperm(2) is ENOSYS, as Linux without CONFIG_X86_IOPL_IOPERM"},
 	{test: "x86/sigaltstack: *", why: "the processor's protection keys are off: the frame of a signal is small enough for every stack that is allowed"},
 	{test: "breakpoints/breakpoint_test: *", why: "QEMU looks up the page of an instruction before it looks for a breakpoint: in a page that is not there yet it misses the first; Linux maps the neighbours of a page with it"},
-	{test: "mqueue/mq_open_tests: *", why: "there are no POSIX message queues (ENOSYS), as Linux without CONFIG_POSIX_MQUEUE"},
 	{test: "futex/functional/futex_wait: *", why: "time-outs of a millisecond under an emulator"},
 	{test: "clone3/clone3: *", why: namespaces},
 	{test: "clone3/clone3_set_tid: *", why: namespaces},

@@ -17,7 +17,6 @@ var straceDeviations = []deviation{
 	{test: "pidns-cache*", got: "SKIP", why: namespaces},
 	{test: "int_0x80*", why: compat},
 	{test: "inotify*", got: "SKIP", why: "inotify_init(2) is ENOSYS, as Linux without CONFIG_INOTIFY_USER"},
-	{test: "mq*", got: "SKIP", why: "mq_open(2) is ENOSYS, as Linux without CONFIG_POSIX_MQUEUE"},
 	{test: "set_mempolicy*", got: "SKIP", why: "set_mempolicy(2) is ENOSYS, as Linux without CONFIG_NUMA"},
 	{test: "mbind*", got: "SKIP", why: "mbind(2) is ENOSYS, as Linux without CONFIG_NUMA"},
 	{test: "get_mempolicy*", got: "SKIP", why: "get_mempolicy(2) is ENOSYS, as Linux without CONFIG_NUMA"},

@@ -15,6 +15,7 @@ import (
 	"starling/personality/sysv"
 	"starling/personality/vfs"
 	"starling/personality/vfs/devfs"
+	"starling/personality/vfs/mqueue"
 	"starling/personality/vfs/procfs"
 	"starling/personality/vfs/vfstest"
 )
@@ -52,6 +53,7 @@ func (s *source) SetDumpFilter(pid int32, v uint32) { s.tasks[pid].Memory.DumpFi
 func (s *source) SetOOMAdjust(pid int32, v int32)   { s.tasks[pid].OOMAdjust = v }
 func (s *source) SetName(domain bool, name string)  { s.name = name }
 func (s *source) Random(p []byte)                   {}
+func (s *source) Queues() *mqueue.Type              { return mqueue.New(s.w.V, nil) }
 func (s *source) SystemV() *sysv.System             { return sysv.New(s.w.V, nil, func() int32 { return 0 }) }
 
 // memory is bytes from address 0x1000 on.

@@ -7,6 +7,7 @@ import (
 	"starling/personality/sysv"
 	"starling/personality/usermem"
 	"starling/personality/vfs"
+	"starling/personality/vfs/mqueue"
 )
 
 // Source is where the contents come from.
@@ -37,6 +38,8 @@ type Source interface {
 	SetDumpFilter(pid int32, filter uint32)
 	// SystemV is System V IPC.
 	SystemV() *sysv.System
+	// Queues is POSIX message queues.
+	Queues() *mqueue.Type
 	// Random fills p from the seed.
 	Random(p []byte)
 }

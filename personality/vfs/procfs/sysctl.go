@@ -2,12 +2,15 @@ package procfs
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"starling/personality/sysv"
 	"starling/personality/tty"
+	"starling/personality/vfs/mqueue"
 )
 
 // sysctl is /proc/sys. What can be written is what changes something.
@@ -26,6 +29,9 @@ var sysctl = []*entry{
 			return fmt.Appendf(nil, "%d\t0\n", r.fs.source.System().Inodes), 0
 		}),
 		dir("epoll", value("max_user_watches", 1<<20)),
+		dir("mqueue", queueLimit("msg_default", mqueue.MessagesDefault, 1, mqueue.HardMessages), queueLimit("msg_max", mqueue.MessagesMax, 1, mqueue.HardMessages),
+			queueLimit("msgsize_default", mqueue.SizeDefault, mqueue.LeastSize, mqueue.HardSize),
+			queueLimit("msgsize_max", mqueue.SizeMax, mqueue.LeastSize, mqueue.HardSize), queueLimit("queues_max", mqueue.QueuesMax, 0, math.MaxInt32)),
 	)...),
 	dir("kernel", sorted(
 		constant("ostype", systemName+"\n"),
@@ -77,6 +83,20 @@ var sysctl = []*entry{
 		value("panic_on_oom", 0), value("page-cluster", 3), value("nr_hugepages", 0), value("legacy_va_layout", 0),
 		value("min_free_kbytes", 0), value("dirty_ratio", 20), value("dirty_background_ratio", 10),
 	)...),
+}
+
+// queueLimit is a limit of message queues (mq_overview(7)).
+func queueLimit(name string, index int, least, most uint64) *entry {
+	return &entry{name: name, mode: unix.S_IFREG | 0644, show: func(r *request) ([]byte, unix.Errno) {
+		return fmt.Appendf(nil, "%d\n", r.fs.source.Queues().Limits[index]), 0
+	}, store: func(r *request, text string) unix.Errno {
+		n, err := strconv.ParseUint(strings.TrimSpace(text), 0, 32)
+		if err != nil || n < least || n > most {
+			return unix.EINVAL
+		}
+		r.fs.source.Queues().Limits[index] = uint32(n)
+		return 0
+	}}
 }
 
 // value is a number that does not change.

@@ -37,7 +37,7 @@ func msgbuf(p *kernel.Prog, typ int64, text string) uint64 {
 	return p.Put(append(binary.LittleEndian.AppendUint64(nil, uint64(typ)), text...))
 }
 
-var systemVScenarios = []Scenario{
+var ipcScenarios = []Scenario{
 	{Name: "System V: a segment is shared, counted, and gone with the last who has it", Output: "written by the child\n",
 		Main: func(p *kernel.Prog) {
 			id := uint64(ok(p, "shmget", p.Syscall(unix.SYS_SHMGET, 77, 5000, ipcCreate|0600)))
@@ -129,5 +129,46 @@ var systemVScenarios = []Scenario{
 			want(p, "waits for room", p.Syscall(unix.SYS_MSGSND, queue, msgbuf(p, 5, "012345678"), 9, 0), 0)
 			wait(p, child, 0)
 			want(p, "IPC_RMID", p.Syscall(unix.SYS_MSGCTL, queue, ipcRemove, 0), 0)
+		}},
+
+	{Name: "POSIX message queues: the highest priority first, receivers and senders wait, one process is told", Output: "first\nhigh\nlow\n",
+		Main: func(p *kernel.Prog) {
+			attributes := p.Alloc(64)
+			p.Store64(attributes+8, 2)
+			p.Store64(attributes+16, 8)
+			path(p, unix.SYS_MQ_UNLINK, "queue")
+			q := uint64(ok(p, "mq_open", path(p, unix.SYS_MQ_OPEN, "queue", unix.O_RDWR|unix.O_CREAT, 0600, attributes)))
+			send := func(p *kernel.Prog, text string, priority uint64) int64 {
+				var r int64
+				p.Scratch(func() {
+					r = p.Syscall(unix.SYS_MQ_TIMEDSEND, q, p.Text(text), uint64(len(text)), priority, 0)
+				})
+				return r
+			}
+			receive := func(p *kernel.Prog) {
+				p.Scratch(func() {
+					at := p.Alloc(16)
+					ok(p, "mq_timedreceive", p.Syscall(unix.SYS_MQ_TIMEDRECEIVE, q, at, 8, 0, 0))
+					p.Print(1, p.String(at))
+				})
+			}
+			child := p.Fork(func(p *kernel.Prog) {
+				receive(p)
+				want(p, "waits for room", send(p, "high\n", 9), 0)
+			})
+			want(p, "to one that waits", send(p, "first\n", 0), 0)
+			wait(p, child, 0)
+			want(p, "the queue is full", send(p, "low\n", 3), 0)
+			receive(p)
+			receive(p)
+			told := false
+			p.Sigaction(int(unix.SIGUSR1), p.Handler(func(*kernel.Prog, int, uint64, uint64) { told = true }), 0, 0)
+			event := p.Alloc(64)
+			p.Store32(event+8, uint32(unix.SIGUSR1))
+			want(p, "mq_notify", p.Syscall(unix.SYS_MQ_NOTIFY, q, event), 0)
+			want(p, "twice", p.Syscall(unix.SYS_MQ_NOTIFY, q, event), fails(unix.EBUSY))
+			wait(p, p.Fork(func(p *kernel.Prog) { send(p, "x", 1) }), 0)
+			check(p, "told", told)
+			want(p, "mq_unlink", path(p, unix.SYS_MQ_UNLINK, "queue"), 0)
 		}},
 }
