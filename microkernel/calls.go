@@ -20,7 +20,7 @@ func (k *kernel) kernelCall(t *thread) *thread {
 	case n == callnum.Call:
 		return k.callCall(t)
 	case row.run == nil:
-		return k.callWait(t)
+		return k.callWait(t, n)
 	}
 	var c *capability
 	if row.needs != capNone {
@@ -202,7 +202,7 @@ func (k *kernel) makeThread(sp *space, kind ipc.ThreadKind, priority uint8, page
 	if err != 0 {
 		return nil, err
 	}
-	made.priority, made.above = priority, 1<<priority-1
+	made.priority, made.bit = priority, 1<<priority
 	if kind == ipc.Program {
 		made.Frame = (*frame.Frame)(cpu.Physical(page))
 		return made, 0

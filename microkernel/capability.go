@@ -43,16 +43,8 @@ func (k *kernel) find(t *thread, h uint64, kind capKind, rights uint8) (*capabil
 	if c.kind != kind || kind == capNone || rights != 0 && c.rights&rights == 0 {
 		return nil, ipc.ErrCapability
 	}
-	gone := false
-	switch kind {
-	case capSpace:
-		gone = c.space().dead
-	case capMemory:
-		gone = c.memory().dead
-	case capThread:
-		gone = k.threads.find(c.badge) == nil
-	}
-	if gone {
+	if kind == capSpace && c.space().dead || kind == capMemory && c.memory().dead ||
+		kind == capThread && k.threads.find(c.badge) == nil {
 		return nil, ipc.ErrGone
 	}
 	return c, 0

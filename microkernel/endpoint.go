@@ -168,17 +168,6 @@ func (k *kernel) receive(w *thread, e *endpoint) bool {
 	return true
 }
 
-// wait makes server t receive at e; false: it has to wait, and may not run.
-func (k *kernel) wait(t *thread, e *endpoint) bool {
-	e.Owner, e.owner = &t.Context, t.Name
-	if k.receive(t, e) {
-		return true
-	}
-	e.Waiter = &t.Context
-	t.State, t.At = cpu.StateWaiting, &e.Gate
-	return false
-}
-
 // notify sets bits at e and wakes its waiter.
 func (k *kernel) notify(e *endpoint, bits uint64) {
 	e.bits |= bits

@@ -40,18 +40,19 @@ func (k *kernel) run(t *thread) {
 		t = threadOf(cpu.Resume(&t.Context, k.hold()))
 		k.traps++
 		k.now = k.clock.Nanoseconds(t.Entered)
-		t = k.handle(t)
+		if t.Trap == cpu.TrapSyscall && t.server != nil {
+			t = k.kernelCall(t)
+		} else {
+			t = k.handle(t)
+		}
 	}
 }
 
-// handle handles the trap of a thread and returns the thread to run next. A page fault goes
+// handle handles a trap that is no call of a server and returns the thread to run next. A page fault goes
 // to the fault endpoint first, all else to the trap endpoint.
 func (k *kernel) handle(t *thread) *thread {
 	switch {
 	case t.Trap == cpu.TrapSyscall:
-		if t.server != nil {
-			return k.kernelCall(t)
-		}
 		t.setEvent(ipc.EventSyscall, 0, 0)
 	case t.Trap == cpu.TrapRecall:
 		t.setEvent(ipc.EventReport, 0, 0)

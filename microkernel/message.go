@@ -135,37 +135,47 @@ func (k *kernel) forward(t *thread, class uint64) *thread {
 }
 
 // callWait is Wait, and Reply and Answer with and without it. With nothing to receive, the
-// thread that the reply has woken runs at once.
-func (k *kernel) callWait(t *thread) *thread {
-	n, all := t.Number(), t.Arguments()
-	a := all[:4]
+// thread that the last reply has woken runs at once.
+func (k *kernel) callWait(t *thread, n uint64) *thread {
 	var e *endpoint
 	if n != callnum.Reply && n != callnum.Answer {
-		c, err := k.find(t, a[0], capEndpoint, rightReceive)
-		if err != 0 {
-			return k.finish(t, err)
+		h := t.Argument(0)
+		if h == 0 || h != t.WaitHandle { // else it waits where it did the last time
+			c, err := k.find(t, h, capEndpoint, rightReceive)
+			if err != 0 {
+				return k.finish(t, err)
+			}
+			t.WaitGate, t.WaitHandle = &c.endpoint().Gate, h
 		}
-		if e = c.endpoint(); e.Waiter != nil {
+		if e = endpointOf(t.WaitGate); e.Waiter != nil {
 			return k.finish(t, ipc.ErrState)
 		}
-		t.WaitGate, t.WaitHandle = &e.Gate, a[0]
-		a = all[1:5]
 	}
 	var woken *thread
-	var err ipc.Error
-	switch n {
+	var first, err ipc.Error
+	switch name, sequence, word := t.Argument(1), t.Argument(2), t.Argument(3); n {
+	case callnum.RepliesWait:
+		woken, first = k.reply(t, t.Argument(4), t.Argument(5), word>>callnum.ReplyFirstShift)
+		k.wake(woken)
+		word &= 1<<callnum.ReplyFirstShift - 1
+		fallthrough
 	case callnum.Reply, callnum.ReplyWait:
-		woken, err = k.reply(t, a[0], a[1], a[2])
+		if woken, err = k.reply(t, name, sequence, word); err == 0 {
+			err = first
+		}
 	case callnum.Answer, callnum.AnswerWait:
-		woken, err = k.answer(t, a[0], a[1], a[2], a[3])
+		woken, err = k.answer(t, name, sequence, word, t.Argument(4))
 	}
 	if e == nil || err != 0 {
 		k.wake(woken)
 		return k.finish(t, err)
 	}
-	if k.wait(t, e) {
+	e.Owner, e.owner = &t.Context, t.Name
+	if k.receive(t, e) {
 		k.wake(woken)
 		return k.prefer(t)
 	}
+	e.Waiter = &t.Context
+	t.State, t.At = cpu.StateWaiting, &e.Gate
 	return k.prefer(woken)
 }

@@ -11,7 +11,8 @@ import (
 
 // Assembly and arch know numbers of the kernel interface without importing it.
 func TestNumbersAgree(t *testing.T) {
-	if want := [...]uint64{uint64(ipc.EventSyscall), uint64(ipc.EventFault), uint64(ipc.EventException), uint64(ipc.EventReport), callnum.ReplyWait, callnum.EventSync, uint64(ipc.MaskResult) << callnum.ReplyMaskShift}; amd64.InterfaceNumbers != want {
+	if want := [...]uint64{uint64(ipc.EventSyscall), uint64(ipc.EventFault), uint64(ipc.EventException), uint64(ipc.EventReport), callnum.ReplyWait, callnum.EventSync, uint64(ipc.MaskResult) << callnum.ReplyMaskShift,
+		uint64(ipc.ActionForward) | uint64(ipc.FaultNotMapped)<<callnum.ReplyClassShift, uint64(ipc.ActionForward) | uint64(ipc.FaultOutOfMemory)<<callnum.ReplyClassShift}; amd64.InterfaceNumbers != want {
 		t.Errorf("assembly has %v, the interface %v", amd64.InterfaceNumbers, want)
 	}
 	for _, g := range []struct {
@@ -40,7 +41,7 @@ func TestThreadSpecLayout(t *testing.T) {
 
 // Every call of the interface is done by the kernel.
 func TestEveryCallExists(t *testing.T) {
-	elsewhere := map[int]bool{callnum.Wait: true, callnum.Reply: true, callnum.ReplyWait: true, callnum.Call: true, callnum.Answer: true, callnum.AnswerWait: true}
+	elsewhere := map[int]bool{callnum.Wait: true, callnum.Reply: true, callnum.ReplyWait: true, callnum.Call: true, callnum.Answer: true, callnum.AnswerWait: true, callnum.RepliesWait: true}
 	for _, r := range callnum.Rows {
 		if (calls[r.Number].run != nil) == elsewhere[r.Number] {
 			t.Errorf("%s: in the table of calls: %v", r.Name, calls[r.Number].run != nil)

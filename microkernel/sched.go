@@ -47,7 +47,7 @@ func (q *queue) remove(t *thread) {
 func (k *kernel) makeReady(t *thread) {
 	t.State, t.At = cpu.StateReady, nil
 	k.queues[t.priority].push(t)
-	k.ready |= 1 << t.priority
+	k.ready |= t.bit
 	k.armSlice(t.priority) // a running thread may be alone no longer
 }
 
@@ -63,7 +63,7 @@ func (k *kernel) unready(t *thread) {
 	q := &k.queues[t.priority]
 	q.remove(t)
 	if q.head == nil {
-		k.ready &^= 1 << t.priority
+		k.ready &^= t.bit
 	}
 }
 
@@ -92,11 +92,11 @@ func (k *kernel) prefer(t *thread) *thread {
 	switch {
 	case k.ready == 0:
 		return t
-	case k.ready&t.above != 0:
+	case k.ready&(t.bit-1) != 0: // the bits of what is more important
 		t.held = true
 		k.queues[t.priority].pushFront(t)
-		k.ready |= 1 << t.priority
-	case k.over(t.priority) && k.ready&(1<<t.priority) != 0:
+		k.ready |= t.bit
+	case k.over(t.priority) && k.ready&t.bit != 0:
 		k.makeReady(t)
 	default:
 		return t
@@ -113,18 +113,19 @@ func (k *kernel) pick() *thread {
 	}
 	p := uint8(bits.TrailingZeros32(k.ready))
 	q := &k.queues[p]
-	if t := q.head; t.held && k.over(p) {
+	t := q.head
+	if t.held && k.over(p) {
 		t.held = false
 		q.remove(t)
 		q.push(t)
+		t = q.head
 	}
-	t := q.head
 	k.unready(t)
 	if !t.held {
 		k.sliceEnd[p] = k.now + sliceTime
 	}
 	t.held = false
-	if k.ready&(1<<p) != 0 {
+	if k.ready&t.bit != 0 {
 		k.armSlice(p)
 	}
 	return t

@@ -39,18 +39,6 @@ func (k *kernel) dropSpace(sp *space) {
 	k.spaces.give(sp)
 }
 
-// destroySpace ends a space with its threads. The running thread is not among them.
-func (k *kernel) destroySpace(sp *space) {
-	sp.refs++
-	for sp.threads != nil {
-		k.destroyThread(sp.threads)
-	}
-	sp.dead = true
-	sp.table.Destroy(&k.pool)
-	sp.refs--
-	k.dropSpace(sp)
-}
-
 // userRange checks that pages from va on are addresses of ring 3.
 func userRange(va, pages uint64) bool {
 	const limit = cpu.UserLimit / cpu.PageSize
@@ -82,12 +70,17 @@ func (k *kernel) callSpaceCreate(t *thread, c *capability) ipc.Error {
 	return k.give(t, capability{kind: capSpace, object: pointer(sp)})
 }
 
+// callSpaceDestroy ends a space with its threads. The capability keeps it from being freed before its time.
 func (k *kernel) callSpaceDestroy(t *thread, c *capability) ipc.Error {
 	sp := c.space()
 	if t.space == sp {
 		return ipc.ErrState
 	}
-	k.destroySpace(sp)
+	for sp.threads != nil {
+		k.destroyThread(sp.threads)
+	}
+	sp.dead = true
+	sp.table.Destroy(&k.pool)
 	return 0
 }
 

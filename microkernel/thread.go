@@ -14,7 +14,7 @@ type thread struct {
 	cpu.Context
 
 	priority uint8
-	above    uint32 // bits of the priorities that are more important
+	bit      uint32 // 1<<priority
 	held     bool   // first in its run queue, because something more important came
 	server   *server
 	space    *space

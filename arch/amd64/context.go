@@ -155,12 +155,16 @@ const (
 	vectorsReply = replyMask * uint64(GroupVectors)
 	vectorsGroup = GroupVectors
 	replyMask    = 1 << 8 // of a reply that resumes: where its register groups begin
+	// Replies that forward a fault, without registers: the first class, and the bits by which the others differ.
+	replyClassShift = 24 // callnum.ReplyClassShift
+	forwardReply    = 4 | 1<<replyClassShift
+	forwardClasses  = 3 << replyClassShift
 	// Replies of the short way; new debug registers are the microkernel's.
 	shortReplies = replyMask * uint64(GroupAll&^GroupDebug)
 )
 
 // InterfaceNumbers are the numbers of the kernel interface that assembly contains.
-var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, kindReport, callReplyWait, callSync, plainResult}
+var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, kindReport, callReplyWait, callSync, plainResult, forwardReply, forwardReply + forwardClasses}
 
 // Init makes c the context of a new thread that runs in the space of root. The
 // page that c lies in must be zero.
@@ -182,17 +186,26 @@ func (c *Context) SetStart(ip, sp uint64) { c.Regs.IP, c.Regs.SP = ip, sp }
 // SetSpace moves the thread to another space.
 func (c *Context) SetSpace(root PageTable) { c.root = root.root }
 
-// Arguments are the registers of a server's kernel call.
+// Number is the number of a server's kernel call.
 func (c *Context) Number() uint64 { return c.Regs.AX }
 
-// Arguments returns the arguments of a kernel call.
-func (c *Context) Arguments() [6]uint64 {
+// Argument is an argument of a kernel call: inlined, one load.
+func (c *Context) Argument(i int) uint64 {
 	r := &c.Regs
-	return [...]uint64{r.DI, r.SI, r.DX, r.R10, r.R8, r.R9}
+	switch i {
+	case 0:
+		return r.DI
+	case 1:
+		return r.SI
+	case 2:
+		return r.DX
+	case 3:
+		return r.R10
+	case 4:
+		return r.R8
+	}
+	return r.R9
 }
-
-// Argument returns one of them.
-func (c *Context) Argument(i int) uint64 { return c.Arguments()[i] }
 
 // SetStatus sets the status that a kernel call returns.
 func (c *Context) SetStatus(v int64) { c.Regs.AX = uint64(v) }

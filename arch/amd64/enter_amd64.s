@@ -152,7 +152,7 @@ TEXT ·trap(SB),NOSPLIT|NOFRAME,$0
 	SAVE_BASES
 	CMPQ	REG(registers_CS), $const_selUserCode
 	JEQ	code64
-	LEAQ	·noGate(SB), BX // the short way knows 64-bit code only
+	LEAQ	·noGate(SB), BX // the short way is for 64-bit code only
 	MOVQ	BX, LINK(Link_Gate)(DI)
 	MOVQ	BX, LINK(Link_FaultGate)(DI)
 code64:
@@ -168,11 +168,8 @@ ordinary:
 	// the debug status.
 	CMPQ	R12, $const_vectorPageFault
 	JNE	exception
-	MOVQ	LINK(Link_FaultGate)(DI), BX
+	MOVQ	LINK(Link_FaultGate)(DI), R9
 	MOVQ	LINK(Link_FaultBadge)(DI), R10
-	MOVQ	Gate_Waiter(BX), R9
-	TESTQ	R9, R9
-	JEQ	long
 	MOVL	$const_kindFault, R8
 	ANDL	$const_faultBits, R14
 	LEAQ	·accesses(SB), AX
@@ -183,16 +180,15 @@ exception:
 	JGE	long
 	CMPQ	R12, $const_vectorNMI
 	JEQ	long
-	MOVQ	LINK(Link_Gate)(DI), BX
+	MOVQ	LINK(Link_Gate)(DI), R9
 	MOVQ	LINK(Link_GateBadge)(DI), R10
-	MOVQ	Gate_Waiter(BX), R9
-	TESTQ	R9, R9
-	JEQ	long
 	MOVQ	R12, R13
 	MOVQ	R12, R8
 	SHLQ	$16, R8
 	ORQ	$const_kindException, R8
 publish:
+	CMPQ	Gate_Waiter(R9), $0
+	JEQ	long
 	MOVQ	R13, LINK(Link_A)(DI)
 	MOVQ	R14, LINK(Link_B)(DI)
 	MOVQ	LINK(Link_Frame)(DI), R11
@@ -207,9 +203,6 @@ publish:
 	MOVL	$(registers__size/8), CX
 	REP; MOVSQ
 	MOVQ	R12, DI
-	MOVQ	R9, CX
-	MOVQ	BX, R9
-	XORL	BX, BX
 	JMP	·deliver(SB)
 long:
 	JMP	·leave(SB)

@@ -63,6 +63,17 @@
 	CMPQ	DX, LINK(Link_Sequence)(CX); \
 	JNE	no
 
+// KEEP makes the server in DI wait at its gate in R11 and turns to the program in CX. It saves what
+// a server keeps; the results of its wait will be the rest.
+#define KEEP \
+	SAVE(BP, registers_BP); \
+	SAVE(SP, registers_SP); \
+	MOVQ	$0, Gate_Last(R11); \
+	MOVQ	DI, Gate_Waiter(R11); \
+	MOVQ	$const_StateWaiting, LINK(Link_State)(DI); \
+	MOVQ	R11, LINK(Link_At)(DI); \
+	MOVQ	CX, DI
+
 // SAVE_BASES saves what ring 3 can change by itself; clobbers BX.
 #define SAVE_BASES \
 	RDFSBASE_BX; \

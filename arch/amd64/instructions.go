@@ -2,8 +2,6 @@ package amd64
 
 //lint:file-ignore U1000 assembly uses what Go does not
 
-import "unsafe"
-
 // defined in instructions_amd64.s
 func in(port uint16, size int) uint32
 func out8(port uint16, v uint8)
@@ -14,10 +12,8 @@ func rdmsr(n uint32) uint64
 func wrmsr(n uint32, v uint64)
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)
 func xsetbv(low uint32)
-func xsaveLive(area unsafe.Pointer, components uint64)
-func xrstor(area unsafe.Pointer, components uint64)
-func readSelectors() (ds, es, fs, gs uint64)
-func writeSelectors(ds, es, fs, gs uint64)
+func saveLive(c *Context, components uint64)
+func loadLive(c *Context, components uint64)
 func orCR4(bits uint64)
 func readCR3() uint64
 func stop()

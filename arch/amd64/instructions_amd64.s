@@ -87,53 +87,41 @@ TEXT ·xsetbv(SB),NOSPLIT,$0-4
 	XSETBV
 	RET
 
-// func xsaveLive(area unsafe.Pointer, components uint64)
-// Keeps the MXCSR of the image: XSAVE writes the live one with AVX's component
-// too (SDM 1 13.5.2), and the live one is the kernel's.
-TEXT ·xsaveLive(SB),NOSPLIT,$0-16
-	MOVQ	area+0(FP), DI
+#define SAVE_SELECTOR(s, f) MOVW s, AX; SAVE(AX, f)
+#define LOAD_SELECTOR(s, f) LOAD(AX, f); MOVW AX, s
+
+// func saveLive(c *Context, components uint64)
+// Saves what stays in the processor: these components and the data selectors. Keeps the MXCSR of the
+// image: XSAVE writes the live one with AVX's component too (SDM 1 13.5.2), and the live one is
+// the kernel's.
+TEXT ·saveLive(SB),NOSPLIT,$0-16
+	MOVQ	c+0(FP), DI
 	MOVQ	components+8(FP), AX
 	XORL	DX, DX
-	LDMXCSR	24(DI)
-	XSAVE64	(DI)
+	LDMXCSR	(const_VectorOffset+const_areaMXCSR)(DI)
+	XSAVE64	const_VectorOffset(DI)
 	LDMXCSR	·kernelMXCSR(SB)
-	RET
-
-// func xrstor(area unsafe.Pointer, components uint64)
-TEXT ·xrstor(SB),NOSPLIT,$0-16
-	MOVQ	area+0(FP), DI
-	MOVQ	components+8(FP), AX
-	XORL	DX, DX
-	XRSTOR64	(DI)
-	LDMXCSR	·kernelMXCSR(SB)
-	RET
-
-// func readSelectors() (ds, es, fs, gs uint64)
-TEXT ·readSelectors(SB),NOSPLIT,$0-32
 	XORL	AX, AX
-	MOVW	DS, AX
-	MOVQ	AX, ds+0(FP)
-	MOVW	ES, AX
-	MOVQ	AX, es+8(FP)
-	MOVW	FS, AX
-	MOVQ	AX, fs+16(FP)
-	MOVW	GS, AX
-	MOVQ	AX, gs+24(FP)
+	SAVE_SELECTOR(DS, registers_DS)
+	SAVE_SELECTOR(ES, registers_ES)
+	SAVE_SELECTOR(FS, registers_FS)
+	SAVE_SELECTOR(GS, registers_GS)
 	RET
 
-// func writeSelectors(ds, es, fs, gs uint64)
-// Loading FS changes its base, which is Go's: put it back at once.
-TEXT ·writeSelectors(SB),NOSPLIT,$0-32
-	MOVQ	ds+0(FP), AX
-	MOVQ	es+8(FP), BX
-	MOVQ	fs+16(FP), CX
-	MOVQ	gs+24(FP), DX
-	MOVW	AX, DS
-	MOVW	BX, ES
-	BYTE $0xf3; BYTE $0x48; BYTE $0x0f; BYTE $0xae; BYTE $0xc0 // RDFSBASE AX
-	MOVW	CX, FS
-	BYTE $0xf3; BYTE $0x48; BYTE $0x0f; BYTE $0xae; BYTE $0xd0 // WRFSBASE AX
-	MOVW	DX, GS
+// func loadLive(c *Context, components uint64)
+// Loads it. A new selector in FS changes its base, which is Go's: put back at once.
+TEXT ·loadLive(SB),NOSPLIT,$0-16
+	MOVQ	c+0(FP), DI
+	MOVQ	components+8(FP), AX
+	XORL	DX, DX
+	XRSTOR64	const_VectorOffset(DI)
+	LDMXCSR	·kernelMXCSR(SB)
+	LOAD_SELECTOR(DS, registers_DS)
+	LOAD_SELECTOR(ES, registers_ES)
+	LOAD_SELECTOR(FS, registers_FS)
+	LOAD_SELECTOR(GS, registers_GS)
+	MOVQ	CPU(perProcessor_goFS), AX
+	WRFSBASE_AX
 	RET
 
 // func orCR4(bits uint64)

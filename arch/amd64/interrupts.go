@@ -88,19 +88,15 @@ func Lines() int { return lines }
 // it: the timer, or a line. A level-triggered line is masked until LineMask says otherwise. An
 // edge-triggered one is not: an edge that comes while it is masked would be lost.
 func Interrupt(vector uint64) (timer bool, line int) {
-	switch {
-	case vector == vectorTimer:
-		lapicWrite(lapic.LAPIC_EOI, 0)
-		return true, -1
-	case vector >= vectorDevices && vector < vectorDevices+uint64(lines):
-		line = int(vector - vectorDevices)
-		if line >= firstLevelLine {
-			LineMask(line, true)
-		}
-		lapicWrite(lapic.LAPIC_EOI, 0)
-		return false, line
+	timer, line = vector == vectorTimer, int(vector)-vectorDevices
+	if !timer && (line < 0 || line >= lines) {
+		return false, -1 // spurious: no acknowledgement (SDM 3A 11.9)
 	}
-	return false, -1 // spurious: no acknowledgement (SDM 3A 11.9)
+	if line >= firstLevelLine {
+		LineMask(line, true)
+	}
+	lapicWrite(lapic.LAPIC_EOI, 0)
+	return timer, line
 }
 
 // Halt waits for an interrupt and returns its vector.

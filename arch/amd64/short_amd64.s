@@ -58,28 +58,21 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	MOVL	$const_kindSyscall, R8 // vector and flags are 0
 	JMP	·deliver(SB)
 
-	// A reply of a server: to the event that was delivered last, to resume the thread,
-	// nothing else to run? Until that is sure only RCX and R11, which SYSCALL has
-	// destroyed, are used.
+	// A reply of a server: to the event that was delivered last, to resume the thread or to
+	// forward its fault, nothing else to run? Until that is sure no register is used that
+	// has an argument in it.
 server:
 	CMPQ	AX, $const_callReplyWait
 	JNE	sync
-	TESTQ	$~const_shortReplies, R10
-	JNE	call
 	MOVQ	CPU(perProcessor_scratch), CX
 	CMPQ	CX, LINK(Link_WaitHandle)(DI)
 	JNE	call
 	LAST(call)
 	CMPQ	CPU(perProcessor_hold), $0
 	JNE	call
-	// What the server keeps; the results of its wait will be the rest.
-	SAVE(BP, registers_BP)
-	SAVE(SP, registers_SP)
-	MOVQ	$0, Gate_Last(R11)
-	MOVQ	DI, Gate_Waiter(R11)
-	MOVQ	$const_StateWaiting, LINK(Link_State)(DI)
-	MOVQ	R11, LINK(Link_At)(DI)
-	MOVQ	CX, DI
+	TESTQ	$~const_shortReplies, R10
+	JNE	forward
+	KEEP
 	MOVQ	$const_StateReady, LINK(Link_State)(DI)
 	MOVQ	LINK(Link_Frame)(DI), R11
 	CMPQ	R10, $const_plainResult
@@ -139,6 +132,36 @@ take:
 	GO_STACK
 	RET
 
+	// A fault that was not resolved goes on to the gate of the program's other traps, if a server waits there.
+	// The program's registers are in its frame.
+forward:
+	MOVQ	R10, R8
+	SUBQ	$const_forwardReply, R8
+	TESTQ	$~const_forwardClasses, R8
+	JNE	call
+	CMPQ	LINK(Link_Kind)(CX), $const_kindFault
+	JNE	call
+	MOVQ	LINK(Link_B)(CX), R14
+	CMPQ	R14, $0xff
+	JHI	call // it was forwarded already
+	MOVQ	LINK(Link_Gate)(CX), R9
+	CMPQ	Gate_Waiter(R9), $0
+	JEQ	call
+	KEEP
+	SHRQ	$const_replyClassShift, R10
+	MOVQ	R10, R8
+	SHLQ	$32, R8 // the flags of the event
+	ORQ	$const_kindFault, R8
+	SHLQ	$8, R10
+	ORQ	R10, R14
+	MOVQ	R14, LINK(Link_B)(DI)
+	MOVQ	LINK(Link_A)(DI), R13
+	MOVQ	LINK(Link_GateBadge)(DI), R10
+	MOVQ	LINK(Link_Frame)(DI), R11
+	TICKS
+	MOVQ	AX, CPU(perProcessor_resumed) // the time since then was not the program's
+	JMP	·deliver(SB)
+
 	// The floating-point state of the program whose event was delivered last goes to its frame.
 	// Nothing is saved: the server gets all its registers back.
 sync:
@@ -173,9 +196,10 @@ long:
 	JMP	·leave(SB)
 
 // The event of the program in DI, whose registers are saved and in its frame, goes to
-// the server in CX, which waits at the gate in R9. R11 is the frame, R10 the badge, R8 kind, vector
+// the server that waits at the gate in R9. R11 is the frame, R10 the badge, R8 kind, vector
 // and flags as in the frame, R13 and R14 the arguments of the event.
 TEXT ·deliver(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	Gate_Waiter(R9), CX
 	MOVQ	$const_StateDelivered, LINK(Link_State)(DI)
 	MOVQ	R9, LINK(Link_At)(DI)
 	MOVQ	DI, Gate_Last(R9)

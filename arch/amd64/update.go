@@ -21,6 +21,10 @@ const (
 // Groups not in mask keep their value.
 func (c *Context) Take(f *frame.Frame, mask Group) {
 	r := &c.Regs
+	if mask == GroupResult { // what most replies change
+		r.AX = f.Regs.AX
+		return
+	}
 	if mask&GroupSegments != 0 {
 		c.settleVectors() // the selectors that the processor holds are old now
 		copyGroups(r, &f.Regs, mask)

@@ -82,11 +82,12 @@ func initVectorUnit() {
 		}
 		want &^= componentAVX512
 	}
-	var buffer [frame.XSaveSize + 64]byte
-	area := unsafe.Add(unsafe.Pointer(&buffer), 64-uintptr(unsafe.Pointer(&buffer))&63)
-	(*xsaveArea)(area).mxcsr = mxcsrInitial
-	xsaveLive(area, componentX87|componentSSE)
-	if m := (*xsaveArea)(area).mxcsrMask; m != 0 {
+	var buffer [ContextSize + 64]byte
+	c := unsafe.Add(unsafe.Pointer(&buffer), 64-uintptr(unsafe.Pointer(&buffer))&63)
+	area := (*xsaveArea)(unsafe.Add(c, VectorOffset))
+	area.mxcsr = mxcsrInitial
+	saveLive((*Context)(c), componentX87|componentSSE)
+	if m := area.mxcsrMask; m != 0 {
 		vectorUnit.mxcsrMask = m // SDM 1 11.6.6
 	}
 }
@@ -100,8 +101,7 @@ func initVectors(a *xsaveArea) {
 // saveVectors makes the image of c complete.
 func (c *Context) saveVectors() {
 	if processor.owner == c {
-		xsaveLive(c.xsave, lazy())
-		c.Regs.DS, c.Regs.ES, c.Regs.FS, c.Regs.GS = readSelectors()
+		saveLive(c, lazy())
 	}
 }
 
@@ -117,11 +117,10 @@ func (c *Context) settleVectors() {
 // has to come here from now on.
 func (c *Context) own() {
 	if o := processor.owner; o != nil {
-		o.saveVectors()
+		saveLive(o, lazy())
 		o.Long()
 	}
-	xrstor(c.xsave, lazy())
-	writeSelectors(c.Regs.DS, c.Regs.ES, c.Regs.FS, c.Regs.GS)
+	loadLive(c, lazy())
 	processor.owner = c
 }
 

@@ -57,6 +57,7 @@ const (
 	Counter
 	Shutdown
 	EventSync
+	RepliesWait
 	Count // one more than the last number
 )
 
@@ -74,11 +75,12 @@ const (
 	CounterCount
 )
 
-// Packing of the third word of Reply and the fourth of ReplyWait:
-// action | mask<<8 | class<<24.
+// Packing of the word that says what a reply does: action | mask<<8 | class<<24. RepliesWait has the word
+// of the first reply above that of the second.
 const (
 	ReplyMaskShift  = 8
 	ReplyClassShift = 24
+	ReplyFirstShift = 32
 )
 
 // Row documents one call.
@@ -99,13 +101,13 @@ const eventResults = "badge, token (2 words: thread|generation<<32, sequence), t
 var Rows = [...]Row{
 	{Wait, "Wait", "endpoint", eventResults, "endpoint, receive", "Capability, Gone, State (another server waits there)",
 		"Returns the next event of the endpoint, waiting for it. Pending notifications and an expired timer come before queued threads. The server becomes the endpoint's owner: the one whose replies count."},
-	{Reply, "Reply", "thread|generation<<32, sequence, action|mask<<8|class<<24", "", "ownership of the endpoint that the event came from", "Stale, Invalid, State",
+	{Reply, "Reply", "unused, thread|generation<<32, sequence, action|mask<<8|class<<24", "", "ownership of the endpoint that the event came from", "Stale, Invalid, State",
 		"Answers the event of a trapped thread: the groups of the mask are taken from its frame and made safe, then the action is done."},
 	{ReplyWait, "ReplyWait", "endpoint, thread|generation<<32, sequence, action|mask<<8|class<<24", eventResults, "as Reply and Wait", "as Reply and Wait; after an error of the reply there was no wait",
 		"Reply and Wait in one entry. With nothing queued the replied thread runs at once."},
 	{Call, "Call", "endpoint, length, capability or 0", "length, capability or 0", "endpoint, send", "Capability, Gone, Truncated",
 		"Sends the first bytes of the message buffer and waits for the answer, which replaces them. A capability that travels is copied; when the receiver's table has no slot it does not arrive. The answer of a server that takes a serious trap, or is destroyed, is ErrGone."},
-	{Answer, "Answer", "thread|generation<<32, sequence, length, capability or 0", "", "ownership of the endpoint that the message came from", "Stale, State (not a message), Capability, Truncated",
+	{Answer, "Answer", "unused, thread|generation<<32, sequence, length, capability or 0", "", "ownership of the endpoint that the message came from", "Stale, State (not a message), Capability, Truncated",
 		"Answers an EventMessage with the first bytes of the message buffer."},
 	{AnswerWait, "AnswerWait", "endpoint, thread|generation<<32, sequence, length, capability or 0", eventResults, "as Answer and Wait", "as Answer and Wait; after an error of the answer there was no wait",
 		"Answer and Wait in one entry. With nothing queued the caller runs at once."},
@@ -148,4 +150,6 @@ var Rows = [...]Row{
 	{Shutdown, "Shutdown", "machine, code", "", "machine", "Capability", "Ends the machine with an exit code."},
 	{EventSync, "EventSync", "mask, thread|generation<<32, sequence", "", "ownership of the endpoint that the event came from", "Stale, Invalid (a server, or no such group)",
 		"ThreadSync for the thread of a trap that was received and is not answered. For the floating-point state of the last one it takes little more than the copy."},
+	{RepliesWait, "RepliesWait", "endpoint, thread|generation<<32, sequence, word|first word<<32, first thread|generation<<32, first sequence", eventResults, "as ReplyWait", "as ReplyWait",
+		"Two replies and Wait in one entry; the words are action|mask<<8|class<<24. The first reply is given first and its thread, when it goes on, becomes ready; the second is as in ReplyWait, and given also when the first has failed."},
 }

@@ -16,6 +16,7 @@ TEXT ·wait(SB),NOSPLIT,$0-48
 	MOVQ	(Transport_next+registers_a2)(CX), DX
 	MOVQ	(Transport_next+registers_a3)(CX), R10
 	MOVQ	(Transport_next+registers_a4)(CX), R8
+	MOVQ	(Transport_next+registers_a5)(CX), R9
 	MOVQ	$const_callWait, (Transport_next+registers_number)(CX)
 	SYSCALL
 	MOVQ	ev+16(FP), BX

@@ -39,6 +39,14 @@ func TestHeldBack(t *testing.T) {
 	if tr.next != want {
 		t.Errorf("held back %+v, want %+v", tr.next, want)
 	}
+	// A second one joins it.
+	if err := tr.Reply(ipc.Reply{Token: ipc.Token{Thread: 1, Generation: 2, Sequence: 3}, Mask: ipc.MaskResult}); err != nil {
+		t.Fatal(err)
+	}
+	want = registers{number: callnum.RepliesWait, a1: 1 | 2<<32, a2: 3, a3: want.a3<<32 | 1<<8, a4: want.a1, a5: want.a2}
+	if tr.next != want {
+		t.Errorf("held back %+v, want %+v", tr.next, want)
+	}
 	tr.next = registers{number: callnum.Wait}
 	if err := tr.Answer(ipc.Token{Thread: 1, Generation: 2, Sequence: 3}, 4, 5); err != nil {
 		t.Fatal(err)

@@ -20,8 +20,8 @@ type registers struct {
 
 // Transport makes kernel calls. There is one per server.
 type Transport struct {
-	// next is the call that Wait will make: Wait alone, or with the reply or
-	// answer that was held back. Its a0 is the endpoint and is set by Wait.
+	// next is the call that Wait will make: Wait alone, or with the one or two replies or the
+	// answer that were held back. Its a0 is the endpoint and is set by Wait.
 	next   registers
 	regs   registers // of every other call
 	buffer []byte
@@ -128,15 +128,22 @@ func (t *Transport) Tap(wire ipc.Handle, badge uint64) {
 // ReplySlot implements ipc.Slotted.
 func (t *Transport) ReplySlot() *ipc.Slot { return (*ipc.Slot)(unsafe.Pointer(&t.next)) }
 
-// Reply implements ipc.Transport: the reply goes with the next call.
+// Reply implements ipc.Transport: the reply goes with the next call, and with it the one before.
+// Who wakes a thread replies to two.
 func (t *Transport) Reply(r ipc.Reply) error {
-	if t.next.number != callnum.Wait {
+	n := &t.next
+	word := uint64(r.Action) | uint64(r.Mask)<<callnum.ReplyMaskShift | uint64(r.Class)<<callnum.ReplyClassShift
+	switch n.number {
+	case callnum.Wait:
+		n.number = callnum.ReplyWait
+	case callnum.ReplyWait:
+		n.number = callnum.RepliesWait
+		n.a4, n.a5 = n.a1, n.a2
+		word |= n.a3 << callnum.ReplyFirstShift
+	default:
 		return t.replySlow(r)
 	}
-	t.next.number = callnum.ReplyWait
-	t.next.a1 = r.Token.Name()
-	t.next.a2 = r.Token.Sequence
-	t.next.a3 = uint64(r.Action) | uint64(r.Mask)<<callnum.ReplyMaskShift | uint64(r.Class)<<callnum.ReplyClassShift
+	n.a1, n.a2, n.a3 = r.Token.Name(), r.Token.Sequence, word
 	return nil
 }
 
@@ -152,7 +159,7 @@ func (t *Transport) ReplyOnce(r ipc.Reply) error {
 	return held
 }
 
-// replySlow is Reply when something is held back already.
+// replySlow is Reply when nothing more can be held back.
 func (t *Transport) replySlow(r ipc.Reply) error {
 	err := t.flush()
 	if e := t.Reply(r); e != nil {
@@ -185,17 +192,26 @@ func (t *Transport) answer(k ipc.Token, n int, cap ipc.Handle) {
 // flush sends what was held back and returns its error.
 func (t *Transport) flush() error {
 	n := &t.next
+	last := callnum.Reply
+	var held error
 	switch n.number {
+	case callnum.RepliesWait:
+		t.regs = registers{number: callnum.Reply, a1: n.a4, a2: n.a5, a3: n.a3 >> callnum.ReplyFirstShift}
+		enter(&t.regs)
+		held = status(t.regs.number)
 	case callnum.ReplyWait:
-		t.regs = registers{number: callnum.Reply, a0: n.a1, a1: n.a2, a2: n.a3}
 	case callnum.AnswerWait:
-		t.regs = registers{number: callnum.Answer, a0: n.a1, a1: n.a2, a2: n.a3, a3: n.a4}
+		last = callnum.Answer
 	default:
 		return nil
 	}
 	n.number = callnum.Wait
+	t.regs = registers{number: uint64(last), a1: n.a1, a2: n.a2, a3: n.a3 & (1<<callnum.ReplyFirstShift - 1), a4: n.a4}
 	enter(&t.regs)
-	return status(t.regs.number)
+	if err := status(t.regs.number); err != nil {
+		return err
+	}
+	return held
 }
 
 func status(n uint64) error {

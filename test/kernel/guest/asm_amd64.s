@@ -127,6 +127,30 @@ each:
 done:
 	UNDEF
 
+// A server that forwards every fault, with class 2, after 1<<20 ticks. Its endpoint is in RBX.
+TEXT ·forwardServer(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	BX, BP
+	MOVQ	BP, DI
+	MOVL	$1, AX // Wait
+	SYSCALL
+fault:
+	RDTSC
+	SHLQ	$32, DX
+	ORQ	DX, AX
+	LEAQ	(1<<20)(AX), CX
+busy:
+	RDTSC
+	SHLQ	$32, DX
+	ORQ	DX, AX
+	CMPQ	AX, CX
+	JLT	busy
+	MOVQ	R8, DX
+	MOVL	$(4|2<<24), R10
+	MOVQ	BP, DI
+	MOVL	$3, AX // ReplyWait
+	SYSCALL
+	JMP	fault
+
 // func code(which int) unsafe.Pointer
 TEXT ·code(SB),NOSPLIT,$0-16
 	MOVQ	which+0(FP), AX
@@ -141,7 +165,8 @@ DATA	·codeTable+16(SB)/8, $·notifyServer(SB)
 DATA	·codeTable+24(SB)/8, $·vectorKeeper(SB)
 DATA	·codeTable+32(SB)/8, $·benchCalls(SB)
 DATA	·codeTable+40(SB)/8, $·randomServer(SB)
-GLOBL	·codeTable(SB), RODATA, $48
+DATA	·codeTable+48(SB)/8, $·forwardServer(SB)
+GLOBL	·codeTable(SB), RODATA, $56
 
 // func machineTicks() uint64
 TEXT ·machineTicks(SB),NOSPLIT,$0-8

@@ -12,7 +12,11 @@ const (
 	codeVectors
 	codeBench
 	codeRandom
+	codeForward
 )
+
+// forwardTicks is how long codeForward takes for each fault, in ticks; asm_amd64.s.
+const forwardTicks = 1 << 20
 
 // code is the address of a program in asm_amd64.s.
 func code(which int) unsafe.Pointer

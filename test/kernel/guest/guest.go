@@ -40,7 +40,7 @@ type guest struct {
 	threads  []ipc.Handle
 	inUse    []*page
 	sequence int
-	together bool // programs' faults come to the trap endpoint, too
+	faultTo  ipc.Handle // where the faults of new programs go; 0: to fault
 }
 
 // page is one page of RAM, mapped here.
@@ -116,7 +116,7 @@ func (g *guest) clean() {
 		_ = g.t.CapDelete(h)
 	}
 	g.pages = append(g.pages, g.inUse...)
-	g.together = false
+	g.faultTo = 0
 	g.threads, g.spaces, g.inUse = g.threads[:0], g.spaces[:0], g.inUse[:0]
 	_ = g.t.TimerSet(g.trap, 0)
 	g.drain()
@@ -186,8 +186,8 @@ func (p *program) makeThread() error {
 	}
 	p.frame = (*frame.Frame)(unsafe.Pointer(f.bytes))
 	faultTo := g.fault
-	if g.together {
-		faultTo = g.trap
+	if g.faultTo != 0 {
+		faultTo = g.faultTo
 	}
 	p.thread, p.token, err = g.t.ThreadCreate(&ipc.ThreadSpec{
 		Space: p.space, Kind: ipc.Program, Priority: 2, FrameMemory: f.memory,

@@ -79,7 +79,7 @@ var wrongCodes = []wrongCode{
 }
 
 func wrongInstructions(g *guest) error {
-	g.together = true
+	g.faultTo = g.trap
 	bystander, err := g.newProgram(countForever)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func everyInstruction(g *guest) error {
 			if crashesQEMU(prefix, b) {
 				continue
 			}
-			g.together = true
+			g.faultTo = g.trap
 			p, err := g.newProgram(append(append([]byte{}, prefix...), byte(b), 0, 0, 0, 0, 0, 0, 0, 0, 0xcc))
 			if err != nil {
 				return err
@@ -167,7 +167,7 @@ func compatibilityMode(g *guest) error {
 		{"sysenter", []byte{0x0f, 0x34}, 13},
 		{"bound", []byte{0x62, 0x05, 0, 0, 0x50, 0, 0xcc}, 3},
 	} {
-		g.together = true
+		g.faultTo = g.trap
 		text := make([]byte, 16, 32)
 		copy(text, []byte{0x6a, 0x23, 0x68, 0x10, 0, 0x40, 0, 0x48, 0xcb})
 		p, err := g.newProgram(append(text, c.code...))
@@ -210,7 +210,7 @@ func hostileReplies(g *guest) error {
 		if i%2 != 0 {
 			mask = ipc.MaskGeneral | ipc.MaskControl
 		}
-		g.together = true
+		g.faultTo = g.trap
 		p, err := g.run(callForever)
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ type testCase struct {
 	run  func(g *guest) error
 }
 
-var cases = [][]testCase{messageCases, trapCases, runCases, vectorCases, deviceCases, memoryCases, hostileCases, randomCases, lastCases}
+var cases = [][]testCase{messageCases, trapCases, replyCases, runCases, vectorCases, deviceCases, memoryCases, hostileCases, randomCases, lastCases}
 
 func main() {
 	t, info, err := machine.Start()
