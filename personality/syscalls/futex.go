@@ -37,6 +37,7 @@ const (
 	futexRealtime        = 256
 	futexCommandMask     = ^uint32(futexPrivate | futexRealtime)
 	futexAnyBits         = ^uint32(0)
+	futexTimed           = 1<<futexWait | 1<<futexWaitBitset | 1<<futexLockPI | 1<<futexLockPI2 | 1<<futexWaitRequeuePI
 	futexRealtimeAllowed = 1<<futexWaitBitset | 1<<futexWaitRequeuePI | 1<<futexLockPI2
 )
 
@@ -44,9 +45,12 @@ func futex(c *task.Call) task.Result {
 	va, op, value := c.Args[0], uint32(c.Args[1]), uint32(c.Args[2])
 	private := op&futexPrivate != 0
 	cmd := op & futexCommandMask
-	deadline, e := futexDeadline(c, cmd, op&futexRealtime != 0)
-	if e != 0 {
-		return fail(e)
+	deadline := int64(0)
+	if c.Args[3] != 0 && cmd <= futexLockPI2 && futexTimed>>cmd&1 != 0 {
+		var e unix.Errno
+		if deadline, e = futexDeadline(c, cmd, op&futexRealtime != 0); e != 0 {
+			return fail(e)
+		}
 	}
 	if op&futexRealtime != 0 && (cmd > futexLockPI2 || futexRealtimeAllowed>>cmd&1 == 0) {
 		return fail(unix.ENOSYS)
@@ -81,23 +85,14 @@ func futex(c *task.Call) task.Result {
 	return fail(unix.ENOSYS)
 }
 
-// futexDeadline is the timeout argument as ns since boot; 0: none. FUTEX_WAIT's is
+// futexDeadline is the timeout argument as ns since boot. FUTEX_WAIT's is
 // relative, FUTEX_LOCK_PI's a moment of CLOCK_REALTIME, that of others one of CLOCK_MONOTONIC
 // or CLOCK_REALTIME.
 func futexDeadline(c *task.Call, cmd uint32, realtime bool) (int64, unix.Errno) {
-	switch cmd {
-	case futexWait, futexWaitBitset, futexLockPI, futexLockPI2, futexWaitRequeuePI:
-	default:
-		return 0, 0
-	}
-	va := c.Args[3]
-	if va == 0 {
-		return 0, 0
-	}
 	if c.Again {
 		return c.State.Deadline, 0
 	}
-	ns, e := getTimespec(c, va)
+	ns, e := getTimespec(c, c.Args[3])
 	if e != 0 {
 		return 0, e
 	}

@@ -91,17 +91,16 @@ type Core struct {
 	nextID    uint64
 	rng       *rand.PCG
 
-	ready       []*Thread // to be stepped before the event is done
-	armed       int64     // deadline set at the transport
-	context     vfs.Context
-	futexes     map[futexKey]*futexQueue
-	spareQueues []*futexQueue
-	order       uint64 // counts what must stay in order: futex waits, births
-	forks       uint64
-	scratch     []byte // of signal frames
-	sigframe    isa.SignalFrame
-	restored    isa.Restored // by sigreturn
-	pending     []userQueue  // queued signals by user, for RLIMIT_SIGPENDING
+	ready    []*Thread // to be stepped before the event is done
+	armed    int64     // deadline set at the transport
+	context  vfs.Context
+	futexes  futexTable
+	order    uint64 // counts what must stay in order: futex waits, births
+	forks    uint64
+	scratch  []byte // of signal frames
+	sigframe isa.SignalFrame
+	restored isa.Restored // by sigreturn
+	pending  []userQueue  // queued signals by user, for RLIMIT_SIGPENDING
 
 	traceRank uint64 // counts threads that came to be traced
 	listeners map[uint64]*listener
@@ -139,12 +138,13 @@ func New(cfg Config) *Core {
 		Waits:    wait.NewTable(),
 		Missing:  map[int32]uint32{},
 		Hostname: "starling", Domainname: "(none)", CorePattern: CorePattern{Pattern: "core"},
-		futexes: map[futexKey]*futexQueue{}, listeners: map[uint64]*listener{},
-		rng:     rand.NewPCG(cfg.Seed[0], cfg.Seed[1]),
-		slots:   make([]*Thread, cfg.FrameSlots),
-		scratch: make([]byte, isa.MaximumSignalFrame),
+		listeners: map[uint64]*listener{},
+		rng:       rand.NewPCG(cfg.Seed[0], cfg.Seed[1]),
+		slots:     make([]*Thread, cfg.FrameSlots),
+		scratch:   make([]byte, isa.MaximumSignalFrame),
 	}
 	k.armed = clock.Never
+	k.futexes = newFutexTable(cfg.Seed[0])
 	k.slot = &ipc.Slot{Call: ipc.SlotFull}
 	if s, ok := cfg.Transport.(ipc.Slotted); ok {
 		k.slot = s.ReplySlot()

@@ -250,20 +250,36 @@ func (k *Core) again(t *Thread) {
 		k.answered(t)
 		return
 	}
-	c := &t.call
+	byFutex, timedOut := t.FutexState == futexWoken, t.timedOut
 	k.unblock(t)
-	c.Again, c.TimedOut = true, t.timedOut
 	t.woken, t.timedOut = false, false
 	if t.Proc.Execing == t.Tid {
 		t.Proc.Execing = 0
 	}
+	t.become(Calling)
+	r := Result(t.state.Scratch0)
+	if !byFutex {
+		r = k.rerun(t, timedOut)
+	}
+	if r <= Yielded || t.attention != 0 || t.Run != Calling {
+		k.called(t, r)
+		return
+	}
+	isa.SetResult(t.frame, int64(r))
+	t.Change(ipc.MaskResult)
+	k.resume(t)
+}
+
+// rerun runs the handler of a blocked call from its start.
+func (k *Core) rerun(t *Thread, timedOut bool) Result {
+	c := &t.call
+	c.Again, c.TimedOut = true, timedOut
 	number := t.Number
 	if number == unix.SYS_RESTART_SYSCALL {
 		number = t.RestartNumber
 	}
 	isa.Arguments(t.frame, &c.Args)
-	t.become(Calling)
-	k.called(t, k.Table[number](c))
+	return k.Table[number](c)
 }
 
 // unblock forgets what a thread waited for.
@@ -278,6 +294,7 @@ func (k *Core) unblock(t *Thread) {
 	if t.Deadline != 0 {
 		t.Deadline, t.DeadlineSlack = 0, 0
 	}
+	t.FutexState = futexIdle
 	if t.futex.queued() || t.futexList != nil {
 		k.futexForget(t)
 	}

@@ -31,6 +31,7 @@ const (
 // futexQueue is the threads that wait for one futex: by priority, then oldest first.
 type futexQueue struct {
 	key     futexKey
+	next    *futexQueue // in its chain of futexTable
 	waiters []*futexWait
 	// owner has the lock that waiters of kind futexLock wait for; nil: there are none.
 	owner *Thread
@@ -59,7 +60,8 @@ type futexWait struct {
 
 func (w *futexWait) queued() bool { return w.queue != nil }
 
-// Values of Thread.FutexState.
+// Values of Thread.FutexState. With futexWoken a blocked call is over: its result is 0, or the
+// place in the list of futex_waitv(2), and nothing is to be looked at again.
 const (
 	futexIdle = iota
 	futexWoken
@@ -77,14 +79,20 @@ func futexRank(t *Thread) uint8 {
 // FutexKey finds the futex at va. EINVAL when va is not aligned, EFAULT when nothing is there.
 // access is what the call does to the futex itself (get_futex_key of Linux's kernel/futex/core.c).
 func (k *Core) FutexKey(s *mm.Space, va uint64, private bool, access ipc.Access) (futexKey, unix.Errno) {
+	if private && va&3 == 0 && va < isa.TaskSize {
+		return futexKey{s.ID<<2 | keyPrivate, va}, 0
+	}
+	return futexMapped(s, va, access)
+}
+
+// futexMapped is FutexKey for the others: those that other processes may know by other addresses,
+// and those that cannot be.
+func futexMapped(s *mm.Space, va uint64, access ipc.Access) (futexKey, unix.Errno) {
 	if va&3 != 0 {
 		return futexKey{}, unix.EINVAL
 	}
 	if va >= isa.TaskSize {
 		return futexKey{}, unix.EFAULT
-	}
-	if private {
-		return futexKey{s.ID<<2 | keyPrivate, va}, 0
 	}
 	r := s.Find(va)
 	if r == nil || r.Access == 0 || access&ipc.Write != 0 && r.Access&ipc.Write == 0 {
@@ -106,8 +114,8 @@ func (k *Core) FutexKey(s *mm.Space, va uint64, private bool, access ipc.Access)
 // since boot, 0: none.
 func FutexWait(c *Call, va uint64, value, bits uint32, private bool, deadline int64) Result {
 	k, t := c.K, c.T
-	if r, over := t.futexOutcome(c); over {
-		return r
+	if c.Again && c.TimedOut {
+		return Err(unix.ETIMEDOUT)
 	}
 	key, e := k.FutexKey(t.MM, va, private, ipc.Read)
 	if e != 0 {
@@ -131,19 +139,6 @@ func FutexWait(c *Call, va uint64, value, bits uint32, private bool, deadline in
 	return c.Block(RestartSys, 0)
 }
 
-// futexOutcome is the result of a wait that has ended.
-func (t *Thread) futexOutcome(c *Call) (r Result, over bool) {
-	woken := c.Again && t.FutexState == futexWoken
-	t.FutexState = futexIdle
-	switch {
-	case woken:
-		return 0, true
-	case c.Again && c.TimedOut:
-		return Err(unix.ETIMEDOUT), true
-	}
-	return 0, false
-}
-
 // futexEnqueue makes a thread wait at a key.
 func (k *Core) futexEnqueue(t *Thread, key futexKey, bits uint32) {
 	k.order++
@@ -153,16 +148,7 @@ func (k *Core) futexEnqueue(t *Thread, key futexKey, bits uint32) {
 
 // futexJoin puts a place into the queue of a key, behind those that go first.
 func (k *Core) futexJoin(w *futexWait, key futexKey) {
-	q := k.futexes[key]
-	if q == nil {
-		if n := len(k.spareQueues); n > 0 {
-			q, k.spareQueues = k.spareQueues[n-1], k.spareQueues[:n-1]
-		} else {
-			q = &futexQueue{}
-		}
-		q.key = key
-		k.futexes[key] = q
-	}
+	q := k.futexes.take(key)
 	w.queue = q
 	q.waiters = append(q.waiters, w)
 	for i := len(q.waiters) - 1; i > 0 && q.waiters[i-1].rank > w.rank; i-- {
@@ -187,14 +173,16 @@ func (k *Core) futexForget(t *Thread) {
 func (k *Core) futexLeave(w *futexWait) {
 	q := w.queue
 	w.queue = nil
-	q.waiters = remove(q.waiters, w)
-	if q.owner != nil && q.topLock() == nil {
-		q.owner = nil
+	if len(q.waiters) > 1 {
+		q.waiters = remove(q.waiters, w)
+		if q.owner != nil && q.topLock() == nil {
+			q.owner = nil
+		}
+		return
 	}
-	if len(q.waiters) == 0 {
-		delete(k.futexes, q.key)
-		k.spareQueues = append(k.spareQueues, q)
-	}
+	q.waiters[0] = nil
+	q.waiters, q.owner = q.waiters[:0], nil
+	k.futexes.drop(q)
 }
 
 // futexRelease ends the wait of one place.
@@ -212,7 +200,7 @@ func (k *Core) futexRelease(w *futexWait) {
 // FutexWake wakes at most n threads that wait at a key for one of bits, those that go first
 // before others. EINVAL when one of them waits for a lock.
 func (k *Core) FutexWake(key futexKey, n int, bits uint32) (done int, e unix.Errno) {
-	q := k.futexes[key]
+	q := k.futexes.find(key)
 	for i := 0; q != nil && i < len(q.waiters) && done < n; {
 		w := q.waiters[i]
 		if w.kind != futexPlain {
@@ -231,7 +219,7 @@ func (k *Core) FutexWake(key futexKey, n int, bits uint32) (done int, e unix.Err
 // FutexRequeue wakes n threads at from and moves at most move of the others to to; it
 // counts both.
 func (k *Core) FutexRequeue(from, to futexKey, n, move int) (done int, e unix.Errno) {
-	q := k.futexes[from]
+	q := k.futexes.find(from)
 	if q == nil {
 		return 0, 0
 	}

@@ -38,7 +38,7 @@ func (k *Core) lockWord(s *mm.Space, va uint64, key futexKey, t *Thread, mark bo
 	if tid == t.Tid {
 		return nil, unix.EDEADLK
 	}
-	if q := k.futexes[key]; q != nil {
+	if q := k.futexes.find(key); q != nil {
 		if q.waiters[0].kind != futexLock {
 			return nil, unix.EINVAL
 		}
@@ -97,8 +97,8 @@ func (k *Core) awaitLock(w *futexWait, key futexKey, owner *Thread) unix.Errno {
 // FutexLock is FUTEX_LOCK_PI and FUTEX_TRYLOCK_PI. deadline is ns since boot, 0: none.
 func FutexLock(c *Call, va uint64, private, try bool, deadline int64) Result {
 	k, t := c.K, c.T
-	if r, over := t.futexOutcome(c); over {
-		return r
+	if c.Again && c.TimedOut {
+		return Err(unix.ETIMEDOUT)
 	}
 	key, e := k.FutexKey(t.MM, va, private, ipc.Write)
 	if e != 0 {
@@ -139,7 +139,7 @@ func FutexUnlock(c *Call, va uint64, private bool) Result {
 	if e != 0 {
 		return Err(e)
 	}
-	q := k.futexes[key]
+	q := k.futexes.find(key)
 	if q == nil {
 		return Err(usermem.Write32(t.MM, va, 0))
 	}
@@ -163,7 +163,7 @@ func (k *Core) passLock(q *futexQueue, next *futexWait) {
 // exitLocks passes the locks on that a thread has and others wait for.
 func (k *Core) exitLocks(t *Thread) {
 	var held []*futexQueue
-	for _, q := range k.futexes {
+	for q := range k.futexes.all() {
 		if q.owner == t {
 			held = append(held, q)
 		}
@@ -199,8 +199,8 @@ func FutexWaitLock(c *Call, va uint64, value uint32, lock uint64, private bool, 
 	if va == lock {
 		return Err(unix.EINVAL)
 	}
-	if r, over := t.futexOutcome(c); over {
-		return r
+	if c.Again && c.TimedOut {
+		return Err(unix.ETIMEDOUT)
 	}
 	target, e := k.FutexKey(t.MM, lock, private, ipc.Write)
 	if e != 0 {
@@ -233,7 +233,7 @@ func FutexWaitLock(c *Call, va uint64, value uint32, lock uint64, private bool, 
 // the lock at va, which is to's, or waits for it, and at most move more wait for it.
 func FutexRequeueLock(c *Call, from, to futexKey, va uint64, move int) Result {
 	k := c.K
-	q := k.futexes[from]
+	q := k.futexes.find(from)
 	if from == to {
 		return Err(unix.EINVAL)
 	}

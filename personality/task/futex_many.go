@@ -18,12 +18,8 @@ type FutexAddress struct {
 // is the place in the list of the futex that was woken. deadline is ns since boot, 0: none.
 func FutexWaitMany(c *Call, list []FutexAddress, deadline int64) Result {
 	k, t := c.K, c.T
-	place := c.State.Scratch0
-	if r, over := t.futexOutcome(c); over {
-		if r == 0 {
-			r = Result(place)
-		}
-		return r
+	if c.Again && c.TimedOut {
+		return Err(unix.ETIMEDOUT)
 	}
 	keys := make([]futexKey, len(list))
 	for i, a := range list {
