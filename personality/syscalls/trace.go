@@ -95,18 +95,43 @@ var TraceRequests = []TraceRequest{
 	{ptraceGetRseq, "PTRACE_GET_RSEQ_CONFIGURATION", traceRseq, held, Full, ""},
 }
 
-// byRequest finds a request.
-var byRequest = func() map[uint64]*TraceRequest {
-	m := map[uint64]*TraceRequest{}
+// Requests lie in two ranges: those of old, and those that do not depend on the instruction set.
+const (
+	requestRange = 0x40
+	requestBase  = 0x4200 // PTRACE_SETOPTIONS
+)
+
+// byRequest has the rows by number, first those of the lower range. It is no map: a tracer asks all the time.
+var byRequest = func() (a [2 * requestRange]*TraceRequest) {
 	for i := range TraceRequests {
-		m[uint64(TraceRequests[i].Number)] = &TraceRequests[i]
+		r := &TraceRequests[i]
+		a[requestIndex(uint64(r.Number))] = r
 	}
-	return m
+	return a
 }()
+
+// requestIndex is where a request is in byRequest, its length if it cannot be one.
+func requestIndex(n uint64) uint64 {
+	switch {
+	case n < requestRange:
+		return n
+	case n-requestBase < requestRange:
+		return requestRange + n - requestBase
+	}
+	return 2 * requestRange
+}
+
+// traceRequest is the row of a request, nil if there is none.
+func traceRequest(n uint64) *TraceRequest {
+	if i := requestIndex(n); i < uint64(len(byRequest)) {
+		return byRequest[i]
+	}
+	return nil
+}
 
 func ptrace(c *task.Call) task.Result {
 	number, tid, addr, data := c.Args[0], int32(c.Args[1]), c.Args[2], c.Args[3]
-	r := byRequest[number]
+	r := traceRequest(number)
 	if r != nil && r.Needs == nobody {
 		return r.Handler(c, c.T, addr, data)
 	}
