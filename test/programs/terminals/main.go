@@ -63,6 +63,18 @@ func poll(what string, fd int) {
 	fmt.Printf("poll %s: %d %#x %s\n", what, n, p[0].Revents, errno(err))
 }
 
+// await waits until a terminal takes output, or does not: Linux passes on what was written to the other
+// side when it has time.
+func await(fd int, takes bool) {
+	for range 1000 {
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		if n, err := unix.Poll(p, 0); err == nil && (n > 0) == takes {
+			return
+		}
+		time.Sleep(settle)
+	}
+}
+
 func ioctl(what string, fd int, request uint, v int) {
 	fmt.Printf("ioctl %s: %s\n", what, errno(unix.IoctlSetInt(fd, request, v)))
 }
@@ -173,10 +185,10 @@ func (p *pair) flow() {
 	write("going", p.slave, "x")
 	read("going", p.master, 10)
 	write("stop", p.master, "\x13")
-	time.Sleep(settle)
+	await(p.slave, false)
 	write("stopped", p.slave, "x")
 	write("start", p.master, "\x11")
-	time.Sleep(settle)
+	await(p.slave, true)
 	write("started", p.slave, "y")
 	read("started", p.master, 10)
 	ioctl("TCIOFF", p.slave, unix.TCXONC, unix.TCIOFF)
