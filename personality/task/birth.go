@@ -9,7 +9,6 @@ import (
 	"starling/ipc"
 	"starling/pager/client"
 	"starling/personality/clock"
-	"starling/personality/mm"
 	"starling/personality/signal"
 )
 
@@ -342,10 +341,10 @@ func (k *Core) startChild(u, t *Thread, q *CloneArgs) {
 		isa.SetTLS(u.frame, q.TLS)
 	}
 	if q.Flags&unix.CLONE_PARENT_SETTID != 0 {
-		put32(t.MM, q.ParentTID, uint32(u.Tid))
+		k.put32(t, t.MM, q.ParentTID, uint32(u.Tid))
 	}
 	if q.Flags&unix.CLONE_CHILD_SETTID != 0 {
-		put32(u.MM, q.ChildTID, uint32(u.Tid))
+		k.put32(t, u.MM, q.ChildTID, uint32(u.Tid))
 	}
 	k.probeForked(u, t, q)
 	u.recalculate()
@@ -358,19 +357,6 @@ func (k *Core) startChild(u, t *Thread, q *CloneArgs) {
 		return
 	}
 	k.resume(u)
-}
-
-// put32 stores a number where the program asked for it; a bad address is the program's
-// affair, as for Linux.
-func put32(s *mm.Space, va uint64, v uint32) {
-	b := [4]byte{byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24)}
-	for done := 0; done < 4; {
-		p, e := s.Span(va+uint64(done), 4-done, ipc.Write)
-		if e != 0 {
-			return
-		}
-		done += copy(p, b[done:])
-	}
 }
 
 // Unshare is unshare(2) for what can be unshared.

@@ -103,7 +103,7 @@ func (k *Core) becomeProgram(t *Thread, p *program) {
 		k.exitRobust(t)
 		k.exitLocks(t)
 		if t.ClearTid != 0 && t.MM.Shared() {
-			put32(t.MM, t.ClearTid, 0)
+			k.put32(t, t.MM, t.ClearTid, 0)
 			k.futexWakeWord(t, t.ClearTid)
 		}
 		old := t.MM

@@ -2,12 +2,10 @@ package task
 
 import (
 	"golang.org/x/sys/unix"
-	"starling/personality/state"
 
 	"starling/ipc"
 	"starling/personality/clock"
 	"starling/personality/signal"
-	"starling/personality/usermem"
 	"starling/personality/wait"
 )
 
@@ -164,7 +162,7 @@ func (k *Core) releaseMemory(t *Thread) {
 	k.exitLocks(t)
 	if t.ClearTid != 0 {
 		if t.MM.Shared() {
-			usermem.Write32(t.MM, t.ClearTid, 0)
+			k.put32(t, t.MM, t.ClearTid, 0)
 			k.futexWakeWord(t, t.ClearTid)
 		}
 		t.ClearTid = 0
@@ -316,49 +314,6 @@ func (k *Core) reap(p *Process) {
 	}
 	k.Waits.Wake(wait.ID(p.ExitId), wait.Any)
 }
-
-// outOfMemory ends the process that uses most memory, weighed with oom_score_adj,
-// as Linux does; t is who wanted more.
-func (k *Core) outOfMemory(t *Thread) {
-	total := int64(k.Pager.Stats().FramesTotal)
-	var victim *Process
-	worst := int64(-1)
-	for _, p := range k.processes {
-		u := p.Any()
-		if p == k.Init || p.Zombie || u == nil || u.MM == nil || p.OomAdjust <= -1000 {
-			continue
-		}
-		if p.Exiting {
-			return // memory is about to come free: try again
-		}
-		points := int64(u.MM.Resident()) + int64(p.OomAdjust)*total/1000
-		if points > worst {
-			victim, worst = p, points
-		}
-	}
-	if victim == nil {
-		victim = t.Proc
-	}
-	k.noteMemoryKill(victim)
-	victim.MemoryKilled = true
-	k.endProcess(victim, int32(unix.SIGKILL), AttendNow) // its memory is wanted at once
-}
-
-// maxMemoryKills is how many of the last processes that memory ended are remembered.
-const maxMemoryKills = 8
-
-func (k *Core) noteMemoryKill(p *Process) {
-	st := k.Pager.Stats()
-	var resident uint64
-	if u := p.Any(); u != nil && u.MM != nil {
-		resident = u.MM.Resident()
-	}
-	m := &state.MemoryKillT{Pid: p.Pid, Name: p.leader.Comm, Resident: resident, Free: st.FramesFree - st.Spare, Spare: st.Spare}
-	k.memoryKills = append(k.memoryKills[max(0, len(k.memoryKills)+1-maxMemoryKills):len(k.memoryKills):len(k.memoryKills)], m)
-}
-
-// MemoryKills are the last processes that were ended because memory had run out.
-func (k *Core) MemoryKills() []*state.MemoryKillT { return k.memoryKills }
 
 // Exited tells whether the program has ended, and how.
 func (k *Core) Exited() (status int32, ok bool) { return k.exitStatus, k.exited }

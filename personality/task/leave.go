@@ -231,6 +231,9 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 		return false
 	}
 	low, high, e := t.MM.Pair(at, isa.SignalSize(&k.CPU, at, fp), ipc.Write)
+	for e == unix.ENOMEM && k.relieve(t) {
+		low, high, e = t.MM.Pair(at, isa.SignalSize(&k.CPU, at, fp), ipc.Write)
+	}
 	if e != 0 {
 		return false
 	}

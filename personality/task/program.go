@@ -252,7 +252,9 @@ func (k *Core) mapProgram(t *Thread, x *vfs.Context, p *program, f *vfs.File, im
 		return unix.ENOMEM
 	}
 	for _, z := range zero {
-		usermem.Zero(s, z.at, int(z.n))
+		if e := usermem.Zero(s, z.at, int(z.n)); e == unix.ENOMEM {
+			return e
+		}
 	}
 	s.ArgStart, s.ArgEnd, s.EnvStart, s.EnvEnd = st.ArgStart, st.ArgEnd, st.EnvStart, st.EnvEnd
 	s.SetAuxv(st.Aux)

@@ -84,6 +84,7 @@ func (d *deaths) prepare(p *kernel.Prog) {
 	for _, s := range typed {
 		p.Sigaction(int(s), h, saRestart, 0)
 	}
+	adjustOOM(p, "-1000") // memory that runs out is the scenario's, too
 }
 
 // fork begins the scenario with signals as it expects them.
@@ -93,6 +94,7 @@ func (d *deaths) fork(p *kernel.Prog) int64 {
 			p.Sigaction(int(s), 0, 0, 0)
 		}
 		p.Syscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 50_000)
+		adjustOOM(p, "0")
 		d.s.Main(p)
 	})
 }

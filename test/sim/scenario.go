@@ -195,6 +195,13 @@ func kill(p *kernel.Prog, pid int64, sig unix.Signal) int64 {
 
 func getpid(p *kernel.Prog) int64 { return p.Syscall(unix.SYS_GETPID) }
 
+// adjustOOM sets /proc/self/oom_score_adj.
+func adjustOOM(p *kernel.Prog, by string) {
+	fd := uint64(ok(p, "open oom_score_adj", open(p, "/proc/self/oom_score_adj", unix.O_WRONLY, 0)))
+	want(p, "adjust", write(p, fd, by), int64(len(by)))
+	p.Syscall(unix.SYS_CLOSE, fd)
+}
+
 func exited(code uint32) uint32      { return code << 8 }
 func killed(sig unix.Signal) uint32  { return uint32(sig) }
 func stopped(sig unix.Signal) uint32 { return uint32(sig)<<8 | 0x7f }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -123,6 +124,79 @@ var memoryScenarios = []Scenario{
 			}), 0)
 			want(p, "status", int64(status), int64(killed(unix.SIGKILL)))
 			ok(p, "fork", func() int64 { got, _ := wait(p, p.Fork(func(*kernel.Prog) {}), 0); return got }())
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "memory that runs out ends who has most, as oom_score_adj weighs it", Output: "done\n",
+		Prepare: func(o *Options) { o.MemoryPages = 3000 },
+		Main: func(p *kernel.Prog) {
+			fill := func(p *kernel.Prog, pages uint64) {
+				at := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, pages*page, rw, private|unix.MAP_NORESERVE, noFile, 0)))
+				for i := range pages {
+					p.Store8(at+i*page, 1)
+				}
+			}
+			hold := func(by string, pages uint64) int64 {
+				pid := p.Fork(func(p *kernel.Prog) {
+					adjustOOM(p, by)
+					fill(p, pages)
+					p.Syscall(unix.SYS_PAUSE)
+				})
+				until(p, func() bool { return sleeps(p, pid) })
+				return pid
+			}
+			adjustOOM(p, "-1000")
+			// The largest is never to be ended, and the smallest is counted with 300 thousandths of all memory more.
+			never, adjusted, middle := hold("-1000", 500), hold("300", 200), hold("0", 400)
+			taker := p.Fork(func(p *kernel.Prog) { fill(p, 3000) })
+			// In the end nobody is left: it is the one that wants more.
+			for i, pid := range []int64{adjusted, middle, taker} {
+				got, status := wait(p, -1, 0)
+				check(p, fmt.Sprintf("%d. is %d of %d, %d, %d", i+1, got, adjusted, middle, taker), got == pid && status == killed(unix.SIGKILL))
+			}
+			want(p, "kill", kill(p, never, unix.SIGTERM), 0)
+			_, status := wait(p, never, 0)
+			want(p, "status", int64(status), int64(killed(unix.SIGTERM)))
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "memory that runs out ends all that share it, and not the child of a vfork", Output: "done\n",
+		Prepare: func(o *Options) { o.MemoryPages = 3000 },
+		Main: func(p *kernel.Prog) {
+			_, status := wait(p, p.Fork(func(p *kernel.Prog) {
+				p.Vfork(func(p *kernel.Prog) {
+					at := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, 3000*page, rw, private|unix.MAP_NORESERVE, noFile, 0)))
+					for i := range uint64(3000) {
+						p.Store8(at+i*page, 1)
+					}
+				})
+				p.Syscall(unix.SYS_EXIT_GROUP, 1)
+			}), 0)
+			want(p, "status", int64(status), int64(killed(unix.SIGKILL)))
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "a handler's frame finds memory although somebody holds all of it", Output: "done\n",
+		Prepare: func(o *Options) { o.MemoryPages = 3000 },
+		Main: func(p *kernel.Prog) {
+			ss, none := p.Alloc(24), p.Alloc(8)
+			p.Store64(ss, uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, 16*page, rw, private, noFile, 0))))
+			p.Store64(ss+16, 16*page)
+			want(p, "sigaltstack", p.Syscall(unix.SYS_SIGALTSTACK, ss, 0), 0)
+			handled := false
+			p.Sigaction(int(unix.SIGUSR1), p.Handler(func(*kernel.Prog, int, uint64, uint64) { handled = true }), saOnStack, 0)
+			mask(p, blockMask, bit(unix.SIGUSR1))
+			me := getpid(p)
+			hog := p.Fork(func(p *kernel.Prog) {
+				at := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, 2900*page, rw, private|unix.MAP_NORESERVE, noFile, 0)))
+				want(p, "populate", p.Syscall(unix.SYS_MADVISE, at, 2900*page, unix.MADV_POPULATE_WRITE), fails(unix.ENOMEM))
+				kill(p, me, unix.SIGUSR1)
+				p.Syscall(unix.SYS_PAUSE)
+			})
+			want(p, "sigsuspend", p.Syscall(unix.SYS_RT_SIGSUSPEND, none, 8), fails(unix.EINTR))
+			check(p, "handled", handled)
+			_, status := wait(p, hog, 0)
+			want(p, "status", int64(status), int64(killed(unix.SIGKILL)))
 			p.Print(1, "done\n")
 		}},
 

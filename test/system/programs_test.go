@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -127,8 +128,10 @@ func TestHostile(t *testing.T) {
 		{"membomb", "membomb: signal 9"},
 	} {
 		t.Run(c.attack, func(t *testing.T) {
-			// The bystander counts to a sum that depends on every step.
-			script := fmt.Sprintf(`(i=0; s=0; while [ ! -e /tmp/done ]; do i=$((i+1)); s=$((s+i)); [ $((i %% 100)) = 0 ] && sleep 0.01; done
+			// The bystander counts to a sum that depends on every step. Its pauses are no processes: fork(2) may be
+			// refused as long as the attack holds all of the memory.
+			script := fmt.Sprintf(`mkfifo /tmp/never; exec 3<>/tmp/never
+(i=0; s=0; while [ ! -e /tmp/done ]; do i=$((i+1)); s=$((s+i)); [ $((i %% 100)) = 0 ] && read -t 0.01 x <&3; done
 [ $s = $((i*(i+1)/2)) ] && echo bystander is well) & hostile %s; echo $? >/tmp/done; wait; cat /tmp/done`, c.attack)
 			got := guestWithin(t, hostileRun, "--add", path+":/bin/hostile", "--mem", "128M", "--", "sh", "-c", script)
 			lines := strings.Split(strings.TrimSpace(got.Out), "\n")
@@ -151,6 +154,34 @@ echo $(seq 100 | wc -l)`
 			got := guestWithin(t, hostileRun, "--mem", memory, "--", "sh", "-c", script)
 			if want := "status 2\n100\n"; got.Status != 0 || got.Out != want || !strings.Contains(got.Err, "can't fork: Cannot allocate memory") || strings.Contains(got.Err, "killed") {
 				t.Errorf("%+v, want output %q", got, want)
+			}
+		})
+	}
+}
+
+// Who takes memory until there is none is the one that is ended, or told: others that sleep, count or hold little go on.
+func TestMemoryRunsOutForTheOneWhoTakesIt(t *testing.T) {
+	path := buildC(t, "hostile")
+	for _, c := range []struct{ memory, taker, status string }{
+		{"80M", "hostile membomb", "0"}, // it tells how its child ended
+		{"96M", "tail /dev/zero >/dev/null", "1 or 137"},
+		{"128M", "dd if=/dev/zero of=/tmp/big bs=1M", "1 or 137"},
+	} {
+		t.Run(c.taker, func(t *testing.T) {
+			script := `mkfifo /tmp/never; exec 3<>/tmp/never
+(i=0; while [ ! -e /tmp/done ]; do i=$((i+1)); [ $((i % 100)) = 0 ] && read -t 0.01 x <&3; done; echo counted) &
+sleep 1000 & sleep 1000 &
+` + c.taker + ` 2>/dev/null; echo $?; >/tmp/big; >/tmp/done; wait %1; kill %2 %3 && echo slept; seq 100 | wc -l`
+			got := guestWithin(t, hostileRun, "--add", path+":/bin/hostile", "--mem", c.memory, "--", "sh", "-c", script)
+			lines := strings.Split(strings.TrimPrefix(got.Out, "membomb: signal 9\n"), "\n")
+			if got.Status != 0 || len(lines) != 5 || !slices.Contains(strings.Split(c.status, " or "), lines[0]) || strings.Join(lines[1:], " ") != "counted slept 100 " {
+				t.Errorf("%+v", got)
+			}
+			taker := strings.Fields(c.taker)[0]
+			for _, line := range strings.Split(got.Err, "\n") {
+				if strings.Contains(line, "was killed") && !strings.Contains(line, "("+taker+")") {
+					t.Error(line)
+				}
 			}
 		})
 	}
