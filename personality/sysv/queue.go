@@ -7,13 +7,13 @@ import (
 	"starling/personality/wait"
 )
 
-// Limits of message queues (msgget(2), msgsnd(2)), those of Linux, and what all messages may take together,
-// which Linux leaves to its memory.
+// Limits of message queues (msgget(2), msgsnd(2)), those of Linux, but for the number of queues and for what all messages
+// may take together, which Linux leaves to its memory.
 const (
-	QueuesMax     = 32000 // MSGMNI
+	QueuesMax     = 4096  // MSGMNI
 	TextMax       = 8192  // MSGMAX
 	QueueBytes    = 16384 // MSGMNB
-	messagesBytes = 16 << 20
+	messagesBytes = 4 << 20
 	messageCost   = 64 // of a message beside its text
 )
 

@@ -10,14 +10,14 @@ import (
 	"starling/personality/wait"
 )
 
-// Limits of semaphores (semget(2), semop(2)): those of Linux, but for the number of all, which
-// Linux leaves to its memory.
+// Limits of semaphores (semget(2), semop(2)): those of Linux, but for the number of sets and that of all
+// semaphores, which Linux leaves to its memory.
 const (
-	SetsMax       = 32000  // SEMMNI
-	PerSet        = 32000  // SEMMSL
-	SemaphoresMax = 256000 // SEMMNS
-	OperationsMax = 500    // SEMOPM
-	ValueMax      = 32767  // SEMVMX
+	SetsMax       = 4096  // SEMMNI
+	PerSet        = 32000 // SEMMSL
+	SemaphoresMax = 32000 // SEMMNS
+	OperationsMax = 500   // SEMOPM
+	ValueMax      = 32767 // SEMVMX
 )
 
 // Set is a set of semaphores.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,12 @@ type guest struct {
 	memory uint64 // bytes
 	limit  time.Duration
 }
+
+// wanted reports whether a test is to be run: SUITES_ONLY, if it is there, is a regular expression for the names
+// of those that are, for who works on one of them.
+func wanted(name string) bool { return only.MatchString(name) }
+
+var only = regexp.MustCompile(os.Getenv("SUITES_ONLY"))
 
 // finished is what a script prints last.
 const finished = "### finished"

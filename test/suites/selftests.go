@@ -2,16 +2,22 @@
 
 package suites
 
+import (
+	"cmp"
+	"strings"
+)
+
 // selftest is one program of Linux's tools/testing/selftests.
 type selftest struct {
 	folder  string
 	name    string
+	as      string   // what the program is called here, if not so
 	sources []string // besides NAME.c
 	flags   []string
-	prepare string // a line for the shell, in the folder of the program
+	prepare string // a line for the shell, in the folder of the program; "set --" gives it arguments
 }
 
-func (s *selftest) id() string { return s.folder + "/" + s.name }
+func (s *selftest) id() string { return s.folder + "/" + cmp.Or(s.as, s.name) }
 
 // edits take out of programs the one thing that would end them here, so that the rest of them is tested:
 // int 0x80 of 64-bit code, which is SIGSEGV. Each is an old and a new text.
@@ -23,12 +29,21 @@ var edits = map[string][2]string{
 
 // optimised are the folders whose Makefile asks for it; in the others it would remove what is tested.
 var optimised = map[string]string{"x86": "-O2", "timers": "-O3", "futex/functional": "-O2", "rseq": "-O2", "mqueue": "-O2",
-	"proc": "-O2", "tmpfs": "-O2", "rlimits": "-O2", "sched": "-O2", "capabilities": "-O2", "openat2": "-O2", "nolibc": "-Os"}
+	"proc": "-O2", "tmpfs": "-O2", "rlimits": "-O2", "sched": "-O2", "capabilities": "-O2", "openat2": "-O2", "nolibc": "-Os", "ipc": "-O2"}
 
 // many is programs of a folder that are built of one file each.
 func many(folder string, names ...string) (list []selftest) {
 	for _, n := range names {
 		list = append(list, selftest{folder: folder, name: n})
+	}
+	return list
+}
+
+// rseqs is rseq/param_test, once for each sort of sequence, with fewer rounds than usual: an emulator runs them.
+func rseqs(sorts ...string) (list []selftest) {
+	for _, s := range sorts {
+		list = append(list, selftest{folder: "rseq", name: "param_test", as: "param_test" + strings.ReplaceAll(s, " ", ""), sources: []string{"rseq.c"},
+			prepare: "set -- -t 4 -r 200 -T " + s})
 	}
 	return list
 }
@@ -54,6 +69,8 @@ func selftests() (list []selftest) {
 		many("pidfd", "pidfd_fdinfo_test", "pidfd_getfd_test", "pidfd_open_test", "pidfd_poll_test", "pidfd_setns_test",
 			"pidfd_test", "pidfd_wait"),
 		{{folder: "rseq", name: "basic_test", sources: []string{"rseq.c"}}},
+		rseqs("s", "l", "b", "b -M", "m", "m -M", "i", "r"),
+		many("ipc", "msgque"),
 		many("membarrier", "membarrier_test_multi_thread", "membarrier_test_single_thread"),
 		many("kcmp", "kcmp_test"),
 		many("mqueue", "mq_open_tests"),
@@ -113,6 +130,8 @@ var selftestDeviations = []deviation{
 	{test: "clone3/clone3: *", why: namespaces},
 	{test: "clone3/clone3_set_tid: *", why: namespaces},
 	{test: "exec/recursion-depth: *", why: namespaces},
+	{test: "nolibc/nolibc-test: *_cross*", why: noInternet + "; the test uses /proc/self/net"},
+	{test: "timers/posix_timers: Check itimer prof...", got: "[OK]", why: "it is about half a second of processor time, of which Linux in a slow emulator loses some"},
 	{test: "openat2/resolve_test: *", why: namespaces},
 	{test: "tmpfs/bug-link-o-tmpfile: *", why: namespaces},
 	{test: "pidfd/pidfd_fdinfo_test: *", why: namespaces},

@@ -24,7 +24,7 @@ const (
 	HardMessages = 65536
 	HardSize     = 16 << 20
 	LeastSize    = 128
-	memory       = 16 << 20
+	memory       = 4 << 20
 )
 
 // The limits of /proc/sys/fs/mqueue, in the order of Type.Limits.

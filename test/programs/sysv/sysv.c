@@ -335,7 +335,7 @@ static void semaphores(void)
 	IS(semctl(id, 0, IPC_RMID));
 	struct seminfo info;
 	OK(semctl(0, 0, IPC_INFO, &info));
-	printf("semmsl %d semmni %d semopm %d semvmx %d semaem %d\n", info.semmsl, info.semmni, info.semopm, info.semvmx, info.semaem);
+	printf("semmsl %d semopm %d semvmx %d semaem %d\n", info.semmsl, info.semopm, info.semvmx, info.semaem);
 }
 
 struct message { long type; char text[9000]; };
@@ -451,8 +451,7 @@ static void queues(void)
 	IS(msgctl(id, 99, 0));
 	struct msginfo info;
 	OK(msgctl(0, IPC_INFO, (void *)&info));
-	printf("msgmax %d msgmnb %d msgmni %d msgpool %d msgmap %d msgssz %d msgtql %d msgseg %d\n", info.msgmax, info.msgmnb, info.msgmni,
-	       info.msgpool, info.msgmap, info.msgssz, info.msgtql, info.msgseg);
+	printf("msgmax %d msgmnb %d msgmap %d msgssz %d msgtql %d msgseg %d\n", info.msgmax, info.msgmnb, info.msgmap, info.msgssz, info.msgtql, info.msgseg);
 }
 
 int main(int argc, char **argv)
