@@ -252,6 +252,7 @@ type HandlersT struct {
 type IPCNumbersT struct {
 	Next     uint32 `json:"next"`
 	Sequence uint32 `json:"sequence"`
+	Wanted   int32  `json:"wanted"`
 }
 
 // IPCPermissionsT is IPCPermissions of the schema.

@@ -194,6 +194,7 @@ var PersonalitySchema = wire.Schema{
 		{Name: "state.IPCNumbers", Fields: []wire.Field{
 			{Name: "next", ID: 0, Base: wire.Uint32},
 			{Name: "sequence", ID: 1, Base: wire.Uint32},
+			{Name: "wanted", ID: 2, Base: wire.Int32},
 		}},
 		{Name: "state.IPCPermissions", Fields: []wire.Field{
 			{Name: "id", ID: 0, Base: wire.Int32},

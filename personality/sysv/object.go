@@ -141,9 +141,23 @@ func (c *Caller) owned(key int32, flags uint32) *state.IPCPermissionsT {
 // full reports whether there is room for one more.
 func (t *Table[T]) full() bool { return t.used >= t.limit }
 
+// Wanted is the identifier that the next object is to have, -1 for any (/proc/sys/kernel/msg_next_id).
+func (t *Table[T]) Wanted() int32 { return t.numbers.Wanted - 1 }
+
+// Want sets it.
+func (t *Table[T]) Want(id int32) { t.numbers.Wanted = id + 1 }
+
 // add gives an object its identifier. Indexes are used in turn, so that an old identifier does not
 // soon stand for another object (ipc_idr_alloc).
 func (t *Table[T]) add(x T) {
+	if want := t.Wanted(); want >= 0 {
+		t.numbers.Wanted = 0
+		if i := t.free(int(want&indexMask), t.limit); i >= 0 {
+			x.permissions().Id = want&^indexMask | int32(i)
+			t.put(i, x)
+			return
+		}
+	}
 	top := min(max(t.used*3/2, spread), t.limit)
 	i := t.free(int(t.numbers.Next), top)
 	if i < 0 {

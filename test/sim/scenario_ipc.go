@@ -105,6 +105,10 @@ var ipcScenarios = []Scenario{
 			}
 			want(p, "IPC_RMID", p.Syscall(unix.SYS_SEMCTL, uint64(set), 0, ipcRemove, 0), 0)
 			wait(p, child, 0)
+			next := uint64(ok(p, "open", open(p, "/proc/sys/kernel/sem_next_id", unix.O_WRONLY, 0)))
+			want(p, "the next identifier", write(p, next, "98309"), 5)
+			want(p, "semget", p.Syscall(unix.SYS_SEMGET, 0, 1, 0600), 98309)
+			want(p, "IPC_RMID", p.Syscall(unix.SYS_SEMCTL, 98309, 0, ipcRemove, 0), 0)
 		}},
 
 	{Name: "System V: messages wait for who wants them, senders for room", Output: "for it\n",

@@ -58,6 +58,8 @@ var sysctl = []*entry{
 		value("msgmax", sysv.TextMax), value("msgmnb", sysv.QueueBytes), value("msgmni", sysv.QueuesMax),
 		constant("sem", fmt.Sprintf("%d\t%d\t%d\t%d\n", sysv.PerSet, sysv.SemaphoresMax, sysv.OperationsMax, sysv.SetsMax)),
 		constant("shmall", fmt.Sprintln(sysv.PagesMax)), constant("shmmax", fmt.Sprintln(sysv.SegmentBytesMax)),
+		nextID("msg_next_id", func(s *sysv.System) wanted { return &s.Queues }), nextID("sem_next_id", func(s *sysv.System) wanted { return &s.Sets }),
+		nextID("shm_next_id", func(s *sysv.System) wanted { return &s.Segments }),
 		value("shmmni", sysv.SegmentsMax), value("shm_rmid_forced", 0),
 		constant("printk", "4\t4\t1\t7\n"), constant("modprobe", "/sbin/modprobe\n"), constant("arch", "x86_64\n"),
 		dir("random", value("entropy_avail", 256), value("poolsize", 256),
@@ -83,6 +85,29 @@ var sysctl = []*entry{
 		value("panic_on_oom", 0), value("page-cluster", 3), value("nr_hugepages", 0), value("legacy_va_layout", 0),
 		value("min_free_kbytes", 0), value("dirty_ratio", 20), value("dirty_background_ratio", 10),
 	)...),
+}
+
+// wanted is a table of System V IPC.
+type wanted interface {
+	Wanted() int32
+	Want(id int32)
+}
+
+// nextID is the identifier that the next object is to get: how restored programs find theirs again.
+func nextID(name string, of func(*sysv.System) wanted) *entry {
+	return &entry{name: name, mode: unix.S_IFREG | 0644, show: func(r *request) ([]byte, unix.Errno) {
+		return fmt.Appendf(nil, "%d\n", of(r.fs.source.SystemV()).Wanted()), 0
+	}, store: func(r *request, text string) unix.Errno {
+		n, err := strconv.ParseInt(strings.TrimSpace(text), 0, 32)
+		switch {
+		case !r.c.Cred.Has(unix.CAP_SYS_ADMIN) && !r.c.Cred.Has(unix.CAP_CHECKPOINT_RESTORE):
+			return unix.EPERM
+		case err != nil || n < 0 || n >= math.MaxInt32:
+			return unix.EINVAL
+		}
+		of(r.fs.source.SystemV()).Want(int32(n))
+		return 0
+	}}
 }
 
 // queueLimit is a limit of message queues (mq_overview(7)).
