@@ -38,8 +38,8 @@ type Place struct {
 func (p *Place) String() string { return p.Wire + " " + p.Message }
 
 var (
-	trapKinds    = []Kind{Drop, Delay, Duplicate, Reorder, Flip, Field, StaleGeneration, StaleSequence, CrashBefore, CrashAfter, Swap}
-	faultKinds   = []Kind{Drop, Delay, Duplicate, Reorder, Flip, Field, StaleGeneration, StaleSequence, CrashBefore, CrashAfter}
+	trapKinds    = []Kind{Drop, Delay, Duplicate, Reorder, Flip, Field, StaleGeneration, StaleSequence, CrashBefore, CrashAfter, HangBefore, HangAfter, Swap}
+	faultKinds   = []Kind{Drop, Delay, Duplicate, Reorder, Flip, Field, StaleGeneration, StaleSequence, CrashBefore, CrashAfter, HangBefore, HangAfter}
 	replyKinds   = []Kind{Drop, Delay, Flip, Field, StaleGeneration, StaleSequence, DoubleReply, HostileRegisters}
 	callKinds    = []Kind{Drop, Delay, Duplicate, Reorder, Flip, Field, Truncate, StaleGeneration, StaleSequence}
 	crashKinds   = append(slices.Clone(callKinds), CrashBefore, CrashAfter, HangBefore, HangAfter)
@@ -82,7 +82,7 @@ var Places = func() []*Place {
 	}
 	linuxOps := set("info", "space-create", "space-fork", "space-destroy", "map", "unmap", "protect", "discard", "populate", "resolve",
 		"object-create", "object-adopt", "object-resize", "object-destroy", "object-populate", "object-discard")
-	call("linux>pager", pagerOps, linuxOps, append(slices.Clone(callKinds), CrashBefore, CrashAfter))
+	call("linux>pager", pagerOps, linuxOps, crashKinds)
 	call("linux>console", consoleOps, set("status", "write", "read"), crashKinds)
 	call("root>linux", superviseOps, set("state"), callKinds)
 	all = append(all,

@@ -123,12 +123,12 @@ func (l *lab) event(tr *Transport, ep *endpoint, ev *ipc.Event) bool {
 		} else {
 			r.DamageFrame(&t.frame.Regs)
 		}
-	case fault.CrashBefore:
-		l.hooks.Crash(tr.name, false)
+	case fault.CrashBefore, fault.HangBefore:
+		l.crash(r, tr.name)
 		return true
-	case fault.CrashAfter:
+	case fault.CrashAfter, fault.HangAfter:
 		k.handle(tr, ep, ev)
-		l.hooks.Crash(tr.name, false)
+		l.crash(r, tr.name)
 		return true
 	case fault.Swap:
 		k.handle(tr, ep, ev)

@@ -66,6 +66,14 @@ func TestAFaultOnAMachineRepeats(t *testing.T) {
 	}
 }
 
+// Without the pager nothing goes on: the machine says so and stops.
+func TestTheDeathOfThePagerIsTold(t *testing.T) {
+	r := run(t, "", starling(t), "faults", "--tier", "qemu", "--scenario", faultScenario, "--rule", "program>pager fault hang-after 3")
+	if r.Status != 0 || !strings.Contains(r.Out, ": stopped, ") {
+		t.Errorf("status %d: %s%s", r.Status, r.Out, r.Err)
+	}
+}
+
 // Names that mean nothing are refused before anything is built or booted, with those that would.
 func TestFaultNames(t *testing.T) {
 	for _, c := range []struct{ flag, value, want string }{

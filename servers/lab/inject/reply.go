@@ -13,7 +13,7 @@ func (l *Lab) relayed() { l.send(relay.Bit) }
 
 // reply takes a reply of the server, and returns what the kernel says to it.
 func (l *Lab) reply(r ipc.Reply) error {
-	if l.die(r.Token) {
+	if l.die(r.Token) || l.hung {
 		return nil
 	}
 	if l.spares(r.Token) {

@@ -12,10 +12,11 @@ import (
 // programs is what a lab remembers of the threads whose traps come over its wire.
 type programs struct {
 	epoch    uint32
-	seen     map[thread]int       // in the order in which they came
-	answered map[thread]uint64    // sequence of the event that the kernel took a reply to last
-	held     *ipc.Event           // waits for the one behind it
-	fatal    map[ipc.Token]func() // events whose receiver dies when it replies
+	seen     map[thread]int           // in the order in which they came
+	answered map[thread]uint64        // sequence of the event that the kernel took a reply to last
+	held     *ipc.Event               // waits for the one behind it
+	fatal    map[ipc.Token]fault.Kind // events whose receiver dies, or stands still, when it replies
+	hung     bool                     // it stands still, and is not found to yet
 }
 
 // thread names one life of a thread.
@@ -24,7 +25,7 @@ type thread struct{ number, generation uint32 }
 func threadOf(t ipc.Token) thread { return thread{t.Thread, t.Generation} }
 
 func (p *programs) reset(epoch uint32) {
-	*p = programs{epoch: epoch, seen: map[thread]int{}, answered: map[thread]uint64{}, fatal: map[ipc.Token]func(){}}
+	*p = programs{epoch: epoch, seen: map[thread]int{}, answered: map[thread]uint64{}, fatal: map[ipc.Token]fault.Kind{}}
 }
 
 // spares reports whether nothing happens to what a thread says and is told.
@@ -91,11 +92,10 @@ func (l *Lab) judgeTrap(ev *ipc.Event) {
 	case fault.Flip, fault.Field:
 		l.damage(r, ev)
 		l.put(ev)
-	case fault.CrashBefore:
-		l.order(lab.Crash, nil)
-	case fault.CrashAfter:
-		crash := func() { l.order(lab.Crash, nil) }
-		l.fatal[ev.Token] = crash
+	case fault.CrashBefore, fault.HangBefore:
+		l.fall(r.Kind)
+	case fault.CrashAfter, fault.HangAfter:
+		l.fatal[ev.Token] = r.Kind
 		token := ev.Token
 		l.put(ev)
 		l.after(lossTime, func() { l.die(token) }) // a system call that waits has no reply
@@ -116,16 +116,26 @@ func (l *Lab) damage(r *fault.Rule, ev *ipc.Event) {
 
 // die ends the receiver of an event that is fatal to it, once.
 func (l *Lab) die(t ipc.Token) bool {
-	crash := l.fatal[t]
-	delete(l.fatal, t)
-	if crash != nil {
-		crash()
+	kind, ok := l.fatal[t]
+	if ok {
+		delete(l.fatal, t)
+		l.fall(kind)
 	}
-	return crash != nil
+	return ok
+}
+
+// fall ends the server that programs trap to, at once or when it is found to stand still. Until then it hears and says
+// nothing.
+func (l *Lab) fall(k fault.Kind) {
+	l.hung = true
+	l.crash(k, func() { l.hung = false })
 }
 
 // put hands an event on.
 func (l *Lab) put(ev *ipc.Event) {
+	if l.hung {
+		return
+	}
 	if !l.Area.Put(ev) {
 		l.complain("no room for an event of thread %d", ev.Token.Thread)
 		return

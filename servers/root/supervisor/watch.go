@@ -79,6 +79,9 @@ func (r *Root) trapped(ev *ipc.Event) {
 // died tells the host of the end of an instance, and does what the manifest says.
 func (r *Root) died(s *server, in *instance, why string) {
 	in.dead = true
+	if s.spec.Role == manifest.Pager {
+		r.pager = nil // a call would wait for the next one, and root could not say what happened
+	}
 	death := control.Death{
 		Server: s.spec.Name, Build: in.name, Generation: in.serial, Why: why, Message: in.lastMessage(), Action: "shutdown",
 	}
