@@ -222,7 +222,7 @@ type ThreadSpec struct {
 // Transport is a server's whole view of the world. Every call works only as
 // far as the server's capabilities go. Errors are of type Error.
 //
-// A Transport may hold back the last Reply until the next call: it must be as if
+// A Transport may hold back the last replies until the next call: it must be as if
 // every call took effect at once.
 type Transport interface {
 	// Wait fills ev with the next event of the endpoint, waiting for it.

@@ -27,8 +27,11 @@ func (p *Pager) fault(ev *ipc.Event) {
 	if i := table.Index(uint32(ev.Badge)); int(i) < len(p.spaces) && ev.Badge != 0 && uint64(p.spaceRecords[i].ID) == ev.Badge {
 		p.mapStart(&p.spaces[i])
 		_, class = p.resolve(i, ev.Address>>table.PageShift, ev.Access, false)
-		if !p.mapFlush() {
-			class = ipc.FaultOutOfMemory
+		if class != ipc.FaultNotMapped && class != ipc.FaultNotAllowed { // then nothing has changed
+			if !p.mapFlush() {
+				class = ipc.FaultOutOfMemory
+			}
+			p.publish()
 		}
 	}
 	reply := ipc.Reply{Token: ev.Token, Action: ipc.ActionResume}

@@ -103,15 +103,14 @@ func (p *Pager) Handle(ev *ipc.Event) {
 		p.fault(ev)
 	case ipc.EventMessage:
 		p.answer(ev)
+		p.publish()
 	default:
 		// Notifications and timers are not asked for; a thread's exception that
 		// came here by a wrong wire is not ours to judge.
 		if ev.Token.Sequence != 0 {
 			p.t.Reply(ipc.Reply{Token: ev.Token, Action: ipc.ActionForward})
 		}
-		return
 	}
-	p.publish()
 }
 
 // message is the request being worked on. It is copied out of the message

@@ -30,8 +30,7 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	LINK(Link_Frame)(DI), R11
 	PUBLISH(CX, registers_DI)
 	MOVQ	LINK(Link_Gate)(DI), CX
-	MOVQ	Gate_Waiter(CX), CX
-	TESTQ	CX, CX
+	CMPQ	Gate_Waiter(CX), $0
 	JEQ	long
 
 	// The frame. RCX and R11 are in the context only by now.
@@ -214,7 +213,6 @@ TEXT ·deliver(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	CPU(perProcessor_clock+Clock_Mult), R9
 	NANOSECONDS
 	MOVQ	AX, EVENT(header_Time)
-	MOVQ	AX, R12
 	MOVQ	SI, AX
 	NANOSECONDS
 	MOVQ	AX, EVENT(header_UserTime)
@@ -246,6 +244,6 @@ TEXT ·deliver(SB),NOSPLIT|NOFRAME,$0
 	LOAD(CX, registers_IP)
 	LOAD(SP, registers_SP)
 	LOAD(BP, registers_BP)
-	MOVQ	R12, DI
+	MOVQ	EVENT(header_Time), DI
 	MOVL	$const_flagsFixed, R11
 	SYSRETQ64

@@ -2,7 +2,7 @@
 // is one kernel call (package ipc/callnum has the table), and nothing else
 // happens below a server than what that table says.
 //
-// The Transport holds back the last Reply or Answer until the next call, so that
+// The Transport holds back the last Answer, or the last two replies, until the next call, so that
 // the loop of a server - wait, handle, reply - enters the kernel once per event.
 // The path allocates nothing and copies nothing but the event's words.
 //
