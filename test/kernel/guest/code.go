@@ -15,7 +15,7 @@ const (
 	codeForward
 )
 
-// forwardTicks is how long codeForward takes for each fault, in ticks; asm_amd64.s.
+// forwardTicks is how long codeForward takes for a store's fault, in ticks; asm_amd64.s.
 const forwardTicks = 1 << 20
 
 // code is the address of a program in asm_amd64.s.

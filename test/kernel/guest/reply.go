@@ -80,7 +80,7 @@ func twoReplies(g *guest) error {
 	return nil
 }
 
-// forwarded: the server at the fault endpoint takes its time and forwards each fault with its next wait.
+// forwarded: the server at the fault endpoint forwards each fault with its next wait, and takes its time for stores.
 func forwarded(g *guest) error {
 	peer, err := g.newPeer(codeForward, 0)
 	if err != nil {
@@ -92,7 +92,7 @@ func forwarded(g *guest) error {
 	if err != nil {
 		return err
 	}
-	least, used := int64(1)<<62, int64(0)
+	least, used := int64(1)<<62, int64(0) // of the stores
 	for n := range 10 {
 		ev, err := p.expect(ipc.EventFault)
 		if err != nil {
@@ -110,10 +110,12 @@ func forwarded(g *guest) error {
 			f.Event.Sequence != ev.Token.Sequence || f.Event.Time != ev.Time || f.Regs.IP != codeAt+7*uint64(n%2) || f.Regs.OrigAX != ^uint64(0) {
 			return errorf("frame: %+v at %#x", f.Event, f.Regs.IP)
 		}
-		least, used = min(least, f.Event.UserTime-used), f.Event.UserTime
 		if f.Regs.IP += 7; n%2 == 1 {
 			f.Regs.IP = codeAt
+		} else {
+			least = min(least, f.Event.UserTime-used)
 		}
+		used = f.Event.UserTime
 		if err := p.reply(ipc.ActionResume, ipc.MaskControl); err != nil {
 			return err
 		}
@@ -121,7 +123,7 @@ func forwarded(g *guest) error {
 	// What its server took is no time of the program.
 	high, low := bits.Mul64(forwardTicks, g.info.Mult)
 	if taken := int64(high<<32 | low>>32); least >= taken {
-		return errorf("each fault costs the program %d ns at least, its server takes %d", least, taken)
+		return errorf("each store costs the program %d ns at least, its server takes %d", least, taken)
 	}
 	return nil
 }
