@@ -37,7 +37,7 @@ type kernel struct {
 // run is the kernel proper: it never returns.
 func (k *kernel) run(t *thread) {
 	for {
-		t = threadOf(cpu.Resume(&t.Context, k.hold()))
+		t = threadOf(cpu.Resume(&t.Context, k.hold(), k.ready))
 		k.traps++
 		k.now = k.clock.Nanoseconds(t.Entered)
 		if t.Trap == cpu.TrapSyscall && t.server != nil {

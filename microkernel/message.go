@@ -156,7 +156,7 @@ func (k *kernel) callWait(t *thread, n uint64) *thread {
 	switch name, sequence, word := t.Argument(1), t.Argument(2), t.Argument(3); n {
 	case callnum.RepliesWait:
 		woken, first = k.reply(t, t.Argument(4), t.Argument(5), word>>callnum.ReplyFirstShift)
-		k.wake(woken)
+		k.makeReady(woken)
 		word &= 1<<callnum.ReplyFirstShift - 1
 		fallthrough
 	case callnum.Reply, callnum.ReplyWait:
@@ -167,12 +167,12 @@ func (k *kernel) callWait(t *thread, n uint64) *thread {
 		woken, err = k.answer(t, name, sequence, word, t.Argument(4))
 	}
 	if e == nil || err != 0 {
-		k.wake(woken)
+		k.makeReady(woken)
 		return k.finish(t, err)
 	}
 	e.Owner, e.owner = &t.Context, t.Name
 	if k.receive(t, e) {
-		k.wake(woken)
+		k.makeReady(woken)
 		return k.prefer(t)
 	}
 	e.Waiter = &t.Context

@@ -43,19 +43,15 @@ func (q *queue) remove(t *thread) {
 	t.next, t.previous = nil, nil
 }
 
-// makeReady puts a thread at the end of the run queue of its priority.
+// makeReady puts a thread, if there is one, at the end of the run queue of its priority.
 func (k *kernel) makeReady(t *thread) {
+	if t == nil {
+		return
+	}
 	t.State, t.At = cpu.StateReady, nil
 	k.queues[t.priority].push(t)
 	k.ready |= t.bit
 	k.armSlice(t.priority) // a running thread may be alone no longer
-}
-
-// wake makes a thread ready, if there is one.
-func (k *kernel) wake(t *thread) {
-	if t != nil {
-		k.makeReady(t)
-	}
 }
 
 // unready takes a thread out of its run queue.
@@ -72,13 +68,13 @@ func (k *kernel) over(p uint8) bool { return k.now >= k.sliceEnd[p] }
 
 // hold is not 0 when a reply to a program must not resume it at once, because something
 // else is to run.
-func (k *kernel) hold() uint64 {
+func (k *kernel) hold() uint32 {
 	const program = priorities - 1
 	h := k.ready
 	if !k.over(program) {
 		h &= 1<<program - 1
 	}
-	return uint64(h)
+	return h
 }
 
 // prefer runs t, which is in no queue, unless it is nil, something more important is

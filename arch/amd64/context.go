@@ -36,7 +36,6 @@ type Context struct {
 	slow    uint64 // not 0: return by IRET; SYSRET cannot restore this state
 	vectors uint64 // not 0: XMM0 to XMM15 and MXCSR are in the XSAVE image
 	program uint64 // not 0: a program, whose vector registers survive SYSCALL
-	xsave   unsafe.Pointer
 	debug   frame.Debug
 	watched bool // some breakpoint of debug is enabled
 }
@@ -147,6 +146,7 @@ const (
 	kindFault     = 2
 	kindException = 3
 	kindReport    = 4
+	actionYield   = 5  // ipc.ActionYield
 	callReplyWait = 3  // callnum.ReplyWait
 	callSync      = 37 // callnum.EventSync
 	plainResult   = replyMask * uint64(GroupResult)
@@ -159,12 +159,13 @@ const (
 	replyClassShift = 24 // callnum.ReplyClassShift
 	forwardReply    = 4 | 1<<replyClassShift
 	forwardClasses  = 3 << replyClassShift
+	forwardToFault  = 4<<8 ^ kindFault // makes the kind of the event of the action
 	// Replies of the short way; new debug registers are the microkernel's.
 	shortReplies = replyMask * uint64(GroupAll&^GroupDebug)
 )
 
 // InterfaceNumbers are the numbers of the kernel interface that assembly contains.
-var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, kindReport, callReplyWait, callSync, plainResult, forwardReply, forwardReply + forwardClasses}
+var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, kindReport, callReplyWait, callSync, actionYield, plainResult, forwardReply, forwardReply + forwardClasses}
 
 // Init makes c the context of a new thread that runs in the space of root. The
 // page that c lies in must be zero.
@@ -176,9 +177,11 @@ func (c *Context) Init(program bool, root PageTable) {
 	if program {
 		c.program = 1
 	}
-	c.xsave = unsafe.Add(unsafe.Pointer(c), VectorOffset)
-	initVectors((*xsaveArea)(c.xsave))
+	initVectors(c.area())
 }
+
+// area is the XSAVE image.
+func (c *Context) area() *xsaveArea { return (*xsaveArea)(unsafe.Add(unsafe.Pointer(c), VectorOffset)) }
 
 // SetStart sets where a server begins to run.
 func (c *Context) SetStart(ip, sp uint64) { c.Regs.IP, c.Regs.SP = ip, sp }

@@ -119,8 +119,7 @@ broken:
 	MOVQ	CR2, AX
 	MOVQ	AX, Context_Address(DI)
 	POPQ	REG(registers_DI)
-	MOVQ	CPU(perProcessor_scratch), AX
-	SAVE(AX, registers_AX)
+	COPY(CPU(perProcessor_scratch), REG(registers_AX))
 	MOVQ	SP, AX
 	ANDQ	$~15, SP
 	SUBQ	$16, SP
@@ -192,10 +191,8 @@ publish:
 	MOVQ	R13, LINK(Link_A)(DI)
 	MOVQ	R14, LINK(Link_B)(DI)
 	MOVQ	LINK(Link_Frame)(DI), R11
-	MOVQ	Context_Address(DI), AX
-	MOVQ	AX, EVENT(header_Address)
-	MOVQ	Context_Code(DI), AX
-	MOVQ	AX, EVENT(header_Error)
+	COPY(Context_Address(DI), EVENT(header_Address))
+	COPY(Context_Code(DI), EVENT(header_Error))
 	MOVQ	R15, EVENT(header_DebugStatus)
 	MOVQ	DI, R12
 	LEAQ	REG(0), SI
@@ -214,10 +211,7 @@ TEXT ·leave(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	AX, Context_Entered(DI)
 	SUBQ	CPU(perProcessor_resumed), AX
 	ADDQ	AX, LINK(Link_User)(DI)
-	MOVQ	CPU(perProcessor_goFS), AX
-	WRFSBASE_AX
-	GO_STACK
-	RET
+	TO_GO
 
 // func halt() (vector uint64)
 //

@@ -22,6 +22,9 @@
 #define PUBLISH(r, f) MOVQ r, FRAME(f)
 #define LOAD_FROM(r, f) MOVQ f(R11), r
 
+// COPY moves a word in memory; clobbers AX.
+#define COPY(from, to) MOVQ from, AX; MOVQ AX, to
+
 // EACH is the general registers but the stack pointer, RDI, RCX and R11.
 #define EACH(do) \
 	do(R15, registers_R15); do(R14, registers_R14); do(R13, registers_R13); do(R12, registers_R12); \
@@ -106,3 +109,10 @@ loaded:
 #define GO_STACK \
 	MOVQ	CPU(perProcessor_goSP), SP; \
 	MOVQ	CPU(perProcessor_goBP), BP
+
+// TO_GO goes back to the Go caller of enter; clobbers AX.
+#define TO_GO \
+	MOVQ	CPU(perProcessor_goFS), AX; \
+	WRFSBASE_AX; \
+	GO_STACK; \
+	RET

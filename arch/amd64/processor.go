@@ -17,7 +17,8 @@ type perProcessor struct {
 	owner   *Context // whose lazy vector state is in the processor
 	watched *Context // whose debug registers are in the processor
 
-	hold  uint64 // not 0: a thread other than the one that a reply resumes is to run next
+	hold  uint32 // not 0: a thread other than the one that a reply resumes is to run next
+	ready uint32 // not 0: another thread could run
 	clock Clock
 
 	switches uint64 // address-space switches
@@ -33,12 +34,12 @@ func Counts() (switches, short uint64) { return processor.switches, processor.sh
 
 // Resume runs the thread until its next trap and returns the thread that trapped: by the short
 // way it need not be the same. Interrupts are off before and after. hold is not 0 when a reply may
-// not resume its thread at once. Everything Resume needs to look at is one comparison each on the way of a
+// not resume its thread at once, ready when one that yields may not either. Everything Resume needs to look at is one comparison each on the way of a
 // thread that computes alone. A reply of the short way that changes more than the
 // result is taken here. A jump that is not canonical, which the return itself would trip over,
 // becomes an exception of the thread, as from Linux.
-func Resume(c *Context, hold uint64) *Context {
-	processor.hold = hold
+func Resume(c *Context, hold, ready uint32) *Context {
+	processor.hold, processor.ready = hold, ready
 	for !c.Recalled && !c.BadJump() {
 		if processor.owner != c && c.program != 0 {
 			if c.own(); c.preempted() {

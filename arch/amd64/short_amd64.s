@@ -67,17 +67,17 @@ server:
 	CMPQ	CX, LINK(Link_WaitHandle)(DI)
 	JNE	call
 	LAST(call)
-	CMPQ	CPU(perProcessor_hold), $0
+	CMPL	CPU(perProcessor_hold), $0
 	JNE	call
 	TESTQ	$~const_shortReplies, R10
-	JNE	forward
+	JNE	yield
+resume:
 	KEEP
 	MOVQ	$const_StateReady, LINK(Link_State)(DI)
 	MOVQ	LINK(Link_Frame)(DI), R11
 	CMPQ	R10, $const_plainResult
 	JNE	groups
-	MOVQ	FRAME(registers_AX), AX
-	SAVE(AX, registers_AX)
+	COPY(FRAME(registers_AX), REG(registers_AX))
 own:
 	LOAD_VECTORS
 	LEAQ	REG(0), R11
@@ -126,10 +126,18 @@ take:
 	MOVQ	DI, CPU(perProcessor_current)
 	MOVQ	R10, Context_Code(DI)
 	MOVQ	$const_trapReply, Context_Trap(DI)
-	MOVQ	CPU(perProcessor_goFS), AX
-	WRFSBASE_AX
-	GO_STACK
-	RET
+	TO_GO
+
+	// Who yields and is alone goes on.
+yield:
+	MOVQ	R10, R8
+	XORQ	$const_actionYield, R8
+	TESTQ	$~const_shortReplies, R8
+	JNE	forward
+	CMPL	CPU(perProcessor_ready), $0
+	JNE	call
+	MOVQ	R8, R10
+	JMP	resume
 
 	// A fault that was not resolved goes on to the gate of the program's other traps, if a server waits there.
 	// The program's registers are in its frame.
@@ -147,11 +155,10 @@ forward:
 	CMPQ	Gate_Waiter(R9), $0
 	JEQ	call
 	KEEP
-	SHRQ	$const_replyClassShift, R10
 	MOVQ	R10, R8
-	SHLQ	$32, R8 // the flags of the event
-	ORQ	$const_kindFault, R8
-	SHLQ	$8, R10
+	SHLQ	$8, R8 // the class becomes the flags of the event
+	XORQ	$const_forwardToFault, R8
+	SHRQ	$(const_replyClassShift-8), R10
 	ORQ	R10, R14
 	MOVQ	R14, LINK(Link_B)(DI)
 	MOVQ	LINK(Link_A)(DI), R13

@@ -42,7 +42,7 @@ func TestTakeTouchesOnlyItsGroups(t *testing.T) {
 			r := c.Regs
 			return [...]uint64{r.CS, r.SS, r.DS, r.ES, r.FS, r.GS, r.FSBase, r.GSBase}
 		}},
-		{"vectors", GroupVectors, func(c *Context) any { return *(*xsaveArea)(c.xsave) }},
+		{"vectors", GroupVectors, func(c *Context) any { return *c.area() }},
 		{"debug", GroupDebug, func(c *Context) any { return c.debug }},
 	}
 	var f frame.Frame
@@ -148,7 +148,7 @@ func TestTakeMakesVectorsSafe(t *testing.T) {
 	var f frame.Frame
 	fill(&f, 0xff)
 	c.Take(&f, GroupVectors)
-	a := (*xsaveArea)(c.xsave)
+	a := c.area()
 	if a.mxcsr&^vectorUnit.mxcsrMask != 0 || a.compacted != 0 || a.reserved != [6]uint64{} || a.present&^vectorUnit.components != 0 {
 		t.Errorf("mxcsr %#x, present %#x, compacted %#x, reserved %v", a.mxcsr, a.present, a.compacted, a.reserved)
 	}

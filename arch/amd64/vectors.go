@@ -139,11 +139,11 @@ func (c *Context) takeVectors(f *frame.Frame) {
 	a.present = a.present&vectorUnit.components | componentSSE
 	a.compacted, a.reserved = 0, [6]uint64{}
 	c.settleVectors()
-	copy(unsafe.Slice((*byte)(c.xsave), vectorUnit.size), f.XSave[:vectorUnit.size])
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(c.area())), vectorUnit.size), f.XSave[:vectorUnit.size])
 }
 
 // putVectors writes the image to a frame.
 func (c *Context) putVectors(f *frame.Frame) {
 	c.saveVectors()
-	copy(f.XSave[:vectorUnit.size], unsafe.Slice((*byte)(c.xsave), vectorUnit.size))
+	copy(f.XSave[:vectorUnit.size], unsafe.Slice((*byte)(unsafe.Pointer(c.area())), vectorUnit.size))
 }

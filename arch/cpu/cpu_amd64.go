@@ -97,8 +97,8 @@ func WallClock() int64 { return amd64.WallClock() }
 func Ticks() uint64 { return amd64.Ticks() }
 
 // Resume runs a thread until the next trap, and returns the thread that trapped; hold
-// is not 0 when a reply may not resume its thread without asking.
-func Resume(c *Context, hold uint64) *Context { return amd64.Resume(c, hold) }
+// is not 0 when a reply may not resume its thread without asking, ready when one that yields may not.
+func Resume(c *Context, hold, ready uint32) *Context { return amd64.Resume(c, hold, ready) }
 
 // Counts are address-space switches, and traps that Resume did not come back from.
 func Counts() (switches, short uint64) { return amd64.Counts() }

@@ -48,7 +48,8 @@ func roundTrip(g *guest) error {
 	return nil
 }
 
-// shortWays measures a fault that its server forwards here, and two programs that get their replies together.
+// shortWays measures a fault that its server forwards here, two programs that get their replies together,
+// and one that yields to nobody.
 func shortWays(g *guest) error {
 	const rounds = 1000
 	peer, err := g.newPeer(codeForward, 0)
@@ -98,6 +99,16 @@ func shortWays(g *guest) error {
 		}
 	}
 	fmt.Printf("two replies: %d ticks\n", (machineTicks()-begin)/rounds)
+	begin = machineTicks()
+	for range rounds {
+		if err := list[0].reply(ipc.ActionYield, ipc.MaskResult); err != nil {
+			return err
+		}
+		if _, err := list[0].expect(ipc.EventSyscall); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("lone yield: %d ticks\n", (machineTicks()-begin)/rounds)
 	return nil
 }
 
