@@ -172,7 +172,7 @@ func (p *plan) room(f *goField) uint32 {
 // knownWords is how many words of bits stand for the fields of one table.
 const (
 	knownWords = 2
-	knownSize  = 8 + 2*8*knownWords
+	nameSize   = 8 // of the hash of its name
 )
 
 // fieldSet is a set of fields of a table, by number.
@@ -210,29 +210,48 @@ func (s *Schema) Known() []byte {
 		}
 	}
 	slices.SortFunc(list, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
-	out := make([]byte, 0, len(list)*knownSize)
+	out := make([]byte, 0, len(list)*(nameSize+2+8*knownWords))
 	for _, e := range list {
 		out = binary.LittleEndian.AppendUint64(out, e.name)
-		for _, words := range []fieldSet{e.used, e.retired} {
-			for _, w := range words {
-				out = binary.LittleEndian.AppendUint64(out, w)
-			}
-		}
+		out = e.retired.append(e.used.append(out))
 	}
 	return out
+}
+
+// append writes a set: how many words, and those. Few tables need more than one.
+func (s *fieldSet) append(b []byte) []byte {
+	n := knownWords
+	for n > 0 && s[n-1] == 0 {
+		n--
+	}
+	b = append(b, byte(n))
+	for _, w := range s[:n] {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return b
+}
+
+// read is the opposite, and what follows. A list that is cut off has no more.
+func (s *fieldSet) read(b []byte) []byte {
+	if len(b) == 0 || int(b[0]) > knownWords || len(b) < 1+8*int(b[0]) {
+		return nil
+	}
+	n := int(b[0])
+	for i := range n {
+		s[i] = binary.LittleEndian.Uint64(b[1+8*i:])
+	}
+	return b[1+8*n:]
 }
 
 // knowledgeOf reads a list of Known, by object of this schema. A table that the other
 // build does not have stays empty.
 func (s *Schema) knowledgeOf(peer []byte) []knowledge {
 	theirs := map[uint64]knowledge{}
-	for ; len(peer) >= knownSize; peer = peer[knownSize:] {
+	for len(peer) >= nameSize {
 		var k knowledge
-		for i := range knownWords {
-			k.used[i] = binary.LittleEndian.Uint64(peer[8+8*i:])
-			k.retired[i] = binary.LittleEndian.Uint64(peer[8+8*(knownWords+i):])
-		}
-		theirs[binary.LittleEndian.Uint64(peer)] = k
+		name := binary.LittleEndian.Uint64(peer)
+		peer = k.retired.read(k.used.read(peer[nameSize:]))
+		theirs[name] = k
 	}
 	all := make([]knowledge, len(s.Objects))
 	for i := range s.Objects {

@@ -300,6 +300,32 @@ type InodeT struct {
 	Pages      uint64 `json:"pages"`
 }
 
+// InotifyT is Inotify of the schema.
+type InotifyT struct {
+	Id      uint64           `json:"id"`
+	Uid     uint32           `json:"uid"`
+	LastWd  int32            `json:"last_wd"`
+	Watches []*InotifyWatchT `json:"watches"`
+	Events  []*InotifyEventT `json:"events"`
+}
+
+// InotifyEventT is InotifyEvent of the schema.
+type InotifyEventT struct {
+	Wd     int32  `json:"wd"`
+	Mask   uint32 `json:"mask"`
+	Cookie uint32 `json:"cookie"`
+	Name   string `json:"name"`
+}
+
+// InotifyWatchT is InotifyWatch of the schema.
+type InotifyWatchT struct {
+	Inode  uint64 `json:"inode"`
+	Wd     int32  `json:"wd"`
+	Mask   uint32 `json:"mask"`
+	Mount  uint64 `json:"mount"`
+	Dentry uint64 `json:"dentry"`
+}
+
 // IntervalTimerT is IntervalTimer of the schema.
 type IntervalTimerT struct {
 	Process  int32 `json:"process"`
@@ -998,6 +1024,8 @@ type VFST struct {
 	SystemV         *SystemVT     `json:"system_v"`
 	Mqueues         []*MQueueT    `json:"mqueues"`
 	MqueueLimits    []uint32      `json:"mqueue_limits"`
+	Inotifies       []*InotifyT   `json:"inotifies"`
+	InotifyCookie   uint32        `json:"inotify_cookie"`
 }
 
 // WaitingT is Waiting of the schema.

@@ -37,8 +37,8 @@ type TasksT struct {
 }
 
 var tasksObject = wire.ObjectType{Name: "state.Tasks", Fields: []wire.Field{
-	{Name: "threads", ID: 0, Base: wire.Vector, Element: wire.Object, Index: 65},
-	{Name: "processes", ID: 1, Base: wire.Vector, Element: wire.Object, Index: 45},
+	{Name: "threads", ID: 0, Base: wire.Vector, Element: wire.Object, Index: 68},
+	{Name: "processes", ID: 1, Base: wire.Vector, Element: wire.Object, Index: 48},
 	{Name: "creds", ID: 2, Base: wire.Vector, Element: wire.Object, Index: 7},
 	{Name: "handlers", ID: 3, Base: wire.Vector, Element: wire.Object, Index: 21},
 	{Name: "next_pid", ID: 4, Base: wire.Int32},
@@ -51,19 +51,19 @@ var tasksObject = wire.ObjectType{Name: "state.Tasks", Fields: []wire.Field{
 	{Name: "next_order", ID: 11, Base: wire.Uint64},
 	{Name: "hostname", ID: 12, Base: wire.String},
 	{Name: "domainname", ID: 13, Base: wire.String},
-	{Name: "missing", ID: 14, Base: wire.Vector, Element: wire.Object, Index: 35},
+	{Name: "missing", ID: 14, Base: wire.Vector, Element: wire.Object, Index: 38},
 	{Name: "exited", ID: 15, Base: wire.Bool},
 	{Name: "exit_status", ID: 16, Base: wire.Int32},
 	{Name: "program_pid", ID: 17, Base: wire.Int32},
 	{Name: "free_slots", ID: 18, Base: wire.Vector, Element: wire.Uint32},
-	{Name: "queued", ID: 19, Base: wire.Vector, Element: wire.Object, Index: 71},
+	{Name: "queued", ID: 19, Base: wire.Vector, Element: wire.Object, Index: 74},
 	{Name: "loads", ID: 20, Base: wire.Vector, Element: wire.Uint64, Deprecated: true},
 	{Name: "load_at", ID: 21, Base: wire.Int64, Deprecated: true},
 	{Name: "switches", ID: 22, Base: wire.Uint64},
 	{Name: "last_run", ID: 23, Base: wire.Int32, Deprecated: true},
 	{Name: "core_pattern", ID: 24, Base: wire.String},
 	{Name: "core_uses_pid", ID: 25, Base: wire.Int32},
-	{Name: "memory_kills", ID: 26, Base: wire.Vector, Element: wire.Object, Index: 33},
+	{Name: "memory_kills", ID: 26, Base: wire.Vector, Element: wire.Object, Index: 36},
 	{Name: "usual", ID: 27, Base: wire.Uint32},
 	{Name: "most_threads", ID: 28, Base: wire.Uint32, Expendable: true},
 }}

@@ -139,7 +139,7 @@ func sysFallocate(c *task.Call) task.Result {
 	case off+n < 0:
 		return fail(unix.EFBIG)
 	}
-	e := f.Inode.Ops.Fallocate(x, f.Inode, mode, off, n)
+	e := x.Fallocate(f, mode, off, n)
 	raised(c, x)
 	return fail(e)
 }

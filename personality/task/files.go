@@ -5,6 +5,7 @@ import (
 	"starling/personality/vfs/content"
 	"starling/personality/vfs/epoll"
 	"starling/personality/vfs/event"
+	"starling/personality/vfs/inotify"
 	"starling/personality/vfs/mqueue"
 	"starling/personality/vfs/pipe"
 	"starling/personality/vfs/socket"
@@ -21,6 +22,7 @@ type FileModules struct {
 	Events  *event.Events
 	SystemV *sysv.System
 	MQueues *mqueue.Type
+	Inotify *inotify.Instances
 }
 
 // AddFileModules makes them, with the contents of files in store, and registers
@@ -33,6 +35,7 @@ func (k *Core) AddFileModules(store content.Store) {
 		Epolls:  epoll.New(k.VFS),
 		Events:  event.New(k.VFS, k.Clock),
 		MQueues: mqueue.New(k.VFS, k.notifyProcess),
+		Inotify: inotify.New(k.VFS),
 	}
 	k.SystemV = sysv.New(k.VFS, k.Tmpfs, k.actor)
 	k.addProbing(store)

@@ -61,6 +61,7 @@ func (c *Context) Chmod(p Path, mode uint32) unix.Errno {
 	}
 	in.Mode = in.Mode&unix.S_IFMT | mode
 	in.Ctime = c.V.WallNow()
+	c.V.happened(p.D, unix.IN_ATTRIB)
 	return 0
 }
 
@@ -88,6 +89,7 @@ func (c *Context) Chown(p Path, uid, gid uint32) unix.Errno {
 		in.Mode = dropSetID(in.Mode)
 	}
 	in.Ctime = c.V.WallNow()
+	c.V.happened(p.D, unix.IN_ATTRIB)
 	return 0
 }
 
@@ -119,6 +121,7 @@ func (c *Context) Utimes(p Path, atime, mtime int64, set int, now bool) unix.Err
 		in.Mtime = mtime
 	}
 	in.Ctime = c.V.WallNow()
+	c.V.happened(p.D, [...]uint32{1: unix.IN_ACCESS, 2: unix.IN_MODIFY, 3: unix.IN_ATTRIB}[set])
 	return 0
 }
 
@@ -163,7 +166,16 @@ func (c *Context) Truncate(p Path, size int64) unix.Errno {
 	if in.executing > 0 {
 		return unix.ETXTBSY
 	}
-	return c.truncate(in, size)
+	return c.truncate(p.D, size)
+}
+
+// Fallocate is fallocate(2); the arguments are checked.
+func (c *Context) Fallocate(f *File, mode uint32, off, length int64) unix.Errno {
+	e := f.Inode.Ops.Fallocate(c, f.Inode, mode, off, length)
+	if e == 0 {
+		c.V.happened(f.D, unix.IN_MODIFY)
+	}
+	return e
 }
 
 // TruncateFile is ftruncate(2).
@@ -174,10 +186,11 @@ func (c *Context) TruncateFile(f *File, size int64) unix.Errno {
 	if f.Inode.Flags&InodeAppendOnly != 0 {
 		return unix.EPERM
 	}
-	return c.truncate(f.Inode, size)
+	return c.truncate(f.D, size)
 }
 
-func (c *Context) truncate(in *Inode, size int64) unix.Errno {
+func (c *Context) truncate(d *Dentry, size int64) unix.Errno {
+	in := d.Inode
 	if size > in.Size && uint64(size) > c.FileSizeLimit {
 		c.Raise = unix.SIGXFSZ
 		return unix.EFBIG
@@ -186,6 +199,7 @@ func (c *Context) truncate(in *Inode, size int64) unix.Errno {
 		return e
 	}
 	c.Modified(in)
+	c.V.happened(d, unix.IN_MODIFY)
 	return 0
 }
 

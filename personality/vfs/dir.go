@@ -94,6 +94,9 @@ func (c *Context) Readdir(f *File, out *DirSink) unix.Errno {
 	e := c.readdir(f, in, out)
 	f.Pos = out.pos
 	c.accessed(f)
+	if e == 0 {
+		c.V.happened(f.D, unix.IN_ACCESS)
+	}
 	return e
 }
 

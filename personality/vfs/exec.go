@@ -26,5 +26,5 @@ func (c *Context) OpenExec(dirfd int32, path []byte, at int) (*File, unix.Errno)
 	if in.writers > 0 {
 		return nil, unix.ETXTBSY
 	}
-	return c.open(p, &OpenHow{Flags: unix.O_RDONLY})
+	return c.opened(c.open(p, &OpenHow{Flags: unix.O_RDONLY}))
 }

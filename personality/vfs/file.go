@@ -192,6 +192,12 @@ func (v *VFS) Put(f *File) {
 	if f.Inode.locks != nil {
 		v.releaseFileLocks(f)
 	}
+	switch {
+	case f.Modes&ModeWrite != 0:
+		v.happened(f.D, unix.IN_CLOSE_WRITE)
+	case f.Modes&ModePath == 0:
+		v.happened(f.D, unix.IN_CLOSE_NOWRITE)
+	}
 	f.Ops.Release(v, f)
 	v.files.remove(f)
 	if f.Modes&ModeWrite != 0 {

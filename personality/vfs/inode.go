@@ -31,6 +31,8 @@ const (
 	InodeFixed
 	// InodeFlushed: its files want to hear of every descriptor that is closed (Flusher).
 	InodeFlushed
+	// InodeObserved: somebody watches it (VFS.Observer).
+	InodeObserved
 )
 
 // Inode is a file of any type.
@@ -234,6 +236,9 @@ func (v *VFS) unref(in *Inode) {
 
 func (v *VFS) mayEvict(in *Inode) {
 	if in.refs == 0 && (in.Nlink == 0 || in.Flags&InodeNameless != 0) {
+		if in.Flags&InodeObserved != 0 {
+			v.Observer.Gone(in)
+		}
 		if a, ok := in.Private.(Attachment); ok {
 			a.InodeGone()
 		}

@@ -148,6 +148,10 @@ func (v *VFS) discard(d *Dentry) {
 		}
 		d.dir = &directory{}
 	}
+	if d.Inode.Flags&InodeObserved != 0 {
+		v.Observer.Happened(d.Inode, unix.IN_UNMOUNT, 0, "")
+		v.Observer.Forget(d.Inode)
+	}
 	if d.Inode.Nlink > 0 && !d.Inode.IsDir() {
 		d.Inode.Nlink--
 	} else {

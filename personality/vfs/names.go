@@ -77,6 +77,7 @@ func (c *Context) Mkdir(dirfd int32, path []byte, mode uint32) unix.Errno {
 	c.V.AddChild(t.Parent.D, string(t.Name), in)
 	t.Parent.Inode().Nlink++
 	c.touchDir(t.Parent.Inode())
+	c.V.entry(t.Parent.Inode(), in, unix.IN_CREATE, 0, string(t.Name))
 	return 0
 }
 
@@ -114,6 +115,7 @@ func (c *Context) Mknod(dirfd int32, path []byte, mode uint32, dev uint64) (Path
 	}
 	d := c.V.AddChild(t.Parent.D, string(t.Name), in)
 	c.touchDir(t.Parent.Inode())
+	c.V.entry(t.Parent.Inode(), in, unix.IN_CREATE, 0, d.Name)
 	return Path{t.Parent.Mnt, d}, 0
 }
 
@@ -134,8 +136,9 @@ func (c *Context) Symlink(target string, dirfd int32, path []byte) unix.Errno {
 		return e
 	}
 	in.Target, in.Size = target, int64(len(target))
-	c.V.AddChild(t.Parent.D, string(t.Name), in)
+	d := c.V.AddChild(t.Parent.D, string(t.Name), in)
 	c.touchDir(t.Parent.Inode())
+	c.V.entry(t.Parent.Inode(), in, unix.IN_CREATE, 0, d.Name)
 	return 0
 }
 
@@ -173,8 +176,10 @@ func (c *Context) Link(from Path, dirfd int32, path []byte) unix.Errno {
 	in.Nlink++
 	in.Flags &^= InodeUnnamed
 	in.Ctime = c.V.WallNow()
-	c.V.AddChild(t.Parent.D, string(t.Name), in)
+	d := c.V.AddChild(t.Parent.D, string(t.Name), in)
 	c.touchDir(dir)
+	c.V.itself(in, unix.IN_ATTRIB)
+	c.V.entry(dir, in, unix.IN_CREATE, 0, d.Name)
 	return 0
 }
 
@@ -217,8 +222,10 @@ func (c *Context) Unlink(dirfd int32, path []byte) unix.Errno {
 		return unix.EPERM
 	}
 	in.Ctime = c.V.WallNow()
+	c.V.itself(in, unix.IN_ATTRIB)
 	c.V.RemoveChild(d)
 	c.touchDir(t.Parent.Inode())
+	c.V.entry(t.Parent.Inode(), in, unix.IN_DELETE, 0, d.Name)
 	return 0
 }
 
@@ -263,6 +270,7 @@ func (c *Context) Rmdir(dirfd int32, path []byte) unix.Errno {
 	in.Ctime = c.V.WallNow()
 	c.V.RemoveChild(d)
 	c.touchDir(t.Parent.Inode())
+	c.V.entry(t.Parent.Inode(), in, unix.IN_DELETE, 0, d.Name)
 	return 0
 }
 
@@ -412,8 +420,12 @@ func (c *Context) rename(from, to *Target, flags uint32) unix.Errno {
 			return e
 		}
 	}
-	name := string(to.Name)
+	name, was := string(to.Name), fd.Name
+	var over *Inode
 	if td != nil {
+		over = td.Inode
+		td.pin() // it goes when its move was told
+		defer c.V.unpin(td)
 		if td.Inode.IsDir() {
 			td.Inode.Flags |= InodeDead
 		}
@@ -427,6 +439,7 @@ func (c *Context) rename(from, to *Target, flags uint32) unix.Errno {
 	in.Ctime = c.V.WallNow()
 	c.touchDir(from.Parent.Inode())
 	c.touchDir(to.Parent.Inode())
+	c.V.moved(fd, from.Parent.Inode(), was, over)
 	return 0
 }
 
@@ -453,6 +466,8 @@ func (c *Context) exchange(from, to *Target) {
 	a.Inode.Ctime, b.Inode.Ctime = now, now
 	c.touchDir(ap.Inode)
 	c.touchDir(bp.Inode)
+	c.V.moved(a, ap.Inode, an, nil)
+	c.V.moved(b, bp.Inode, bn, nil)
 }
 
 // Readlink is the text of a link, for readlinkat(2).

@@ -120,7 +120,16 @@ func (c *Context) create(t *Target, how *OpenHow) (*File, unix.Errno) {
 	d := c.V.newDentry(t.Parent.D, string(t.Name), in)
 	d.link()
 	c.touchDir(t.Parent.Inode())
-	return c.open(Path{t.Parent.Mnt, d}, how)
+	c.V.entry(t.Parent.Inode(), in, unix.IN_CREATE, 0, d.Name)
+	return c.opened(c.open(Path{t.Parent.Mnt, d}, how))
+}
+
+// opened tells those who watch a file.
+func (c *Context) opened(f *File, e unix.Errno) (*File, unix.Errno) {
+	if e == 0 {
+		c.V.happened(f.D, unix.IN_OPEN)
+	}
+	return f, e
 }
 
 // openUnnamed is O_TMPFILE.
@@ -196,12 +205,12 @@ func (c *Context) OpenPath(p Path, how *OpenHow) (*File, unix.Errno) {
 		return nil, e
 	}
 	if how.Flags&unix.O_TRUNC != 0 && in.IsRegular() {
-		if e := c.truncate(in, 0); e != 0 {
+		if e := c.truncate(p.D, 0); e != 0 {
 			c.V.Put(f)
 			return nil, e
 		}
 	}
-	return f, 0
+	return c.opened(f, 0)
 }
 
 // open makes the description without asking for permission.

@@ -14,6 +14,9 @@ const MaxCount = 0x7ffff000
 // Read is read(2) on a description opened for reading.
 func (c *Context) Read(f *File, io *usermem.IO) (int, unix.Errno) {
 	n, e := f.Ops.Read(c, f, io, f.Pos)
+	if n > 0 {
+		c.V.happened(f.D, unix.IN_ACCESS)
+	}
 	if f.Modes&ModeSeek != 0 {
 		f.Pos += int64(n)
 	}
@@ -22,16 +25,21 @@ func (c *Context) Read(f *File, io *usermem.IO) (int, unix.Errno) {
 
 // ReadAt is pread(2); off is not negative.
 func (c *Context) ReadAt(f *File, io *usermem.IO, off int64) (int, unix.Errno) {
-	return f.Ops.Read(c, f, io, off)
+	n, e := f.Ops.Read(c, f, io, off)
+	if n > 0 {
+		c.V.happened(f.D, unix.IN_ACCESS)
+	}
+	return n, e
 }
 
 // Write is write(2) on a description opened for writing.
 func (c *Context) Write(f *File, io *usermem.IO) (int, unix.Errno) {
 	if f.Modes&ModeSeek == 0 {
-		return f.Ops.Write(c, f, io, 0)
+		return c.written(f, io)
 	}
 	n, off, e := c.write(f, io, f.Pos, f.Flags&unix.O_APPEND != 0)
 	if n > 0 {
+		c.V.happened(f.D, unix.IN_MODIFY)
 		f.Pos = off + int64(n)
 	}
 	return n, e
@@ -40,9 +48,21 @@ func (c *Context) Write(f *File, io *usermem.IO) (int, unix.Errno) {
 // WriteAt is pwrite(2). As on Linux, O_APPEND wins over off (pwrite(2) BUGS).
 func (c *Context) WriteAt(f *File, io *usermem.IO, off int64, atEnd bool) (int, unix.Errno) {
 	if f.Modes&ModeSeek == 0 {
-		return f.Ops.Write(c, f, io, off)
+		return c.written(f, io)
 	}
 	n, _, e := c.write(f, io, off, atEnd || f.Flags&unix.O_APPEND != 0)
+	if n > 0 {
+		c.V.happened(f.D, unix.IN_MODIFY)
+	}
+	return n, e
+}
+
+// written writes to what has no position: a pipe, a terminal.
+func (c *Context) written(f *File, io *usermem.IO) (int, unix.Errno) {
+	n, e := f.Ops.Write(c, f, io, 0)
+	if n > 0 {
+		c.V.happened(f.D, unix.IN_MODIFY)
+	}
 	return n, e
 }
 

@@ -64,6 +64,7 @@ const (
 	KindPidFD           // Key0: the core's
 	KindListener        // Key0: the core's
 	KindSegment         // Key0: identifier of a segment of shared memory
+	KindInotify         // Key0: object
 	// KindOther is the first number free for others.
 	KindOther = 64
 )
@@ -105,6 +106,9 @@ type VFS struct {
 
 	// Memory is how many pages there are and how many are free, for statfs(2).
 	Memory func() (total, free uint64)
+
+	// Observer is told what happens to inodes that have InodeObserved.
+	Observer Observer
 
 	// Root is the first mount.
 	Root *Mount

@@ -16,7 +16,6 @@ var straceDeviations = []deviation{
 	{test: "*--pidns-translation*", got: "SKIP", why: namespaces},
 	{test: "pidns-cache", got: "SKIP", why: namespaces},
 	{test: "int_0x80", why: compat},
-	{test: "inotify*", got: "SKIP", why: "inotify_init(2) is ENOSYS, as Linux without CONFIG_INOTIFY_USER"},
 	{test: "ioctl_sock*", got: "SKIP", why: noInternet},
 	{test: "ioctl_uffdio", got: "SKIP", why: "userfaultfd(2) is ENOSYS, as Linux without CONFIG_USERFAULTFD"},
 	{test: "set_mempolicy*", got: "SKIP", why: "set_mempolicy(2) is ENOSYS, as Linux without CONFIG_NUMA"},

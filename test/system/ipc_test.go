@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// System V IPC and POSIX message queues do what they do on Linux, where the texts in testdata were recorded (as root), also
+// System V IPC, POSIX message queues and inotify do what they do on Linux, where the texts in testdata were recorded (as root), also
 // while the two builds of the personality take turns.
 func TestIPC(t *testing.T) {
-	for _, name := range []string{"sysv", "mqueue"} {
+	for _, name := range []string{"sysv", "mqueue", "inotify"} {
 		want, err := os.ReadFile("testdata/" + name + ".txt")
 		if err != nil {
 			t.Fatal(err)

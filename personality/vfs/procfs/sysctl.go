@@ -10,6 +10,7 @@ import (
 
 	"starling/personality/sysv"
 	"starling/personality/tty"
+	"starling/personality/vfs/inotify"
 	"starling/personality/vfs/mqueue"
 )
 
@@ -29,6 +30,7 @@ var sysctl = []*entry{
 			return fmt.Appendf(nil, "%d\t0\n", r.fs.source.System().Inodes), 0
 		}),
 		dir("epoll", value("max_user_watches", 1<<20)),
+		dir("inotify", value("max_queued_events", inotify.QueueMax), value("max_user_instances", inotify.InstancesMax), value("max_user_watches", inotify.WatchesMax)),
 		dir("mqueue", queueLimit("msg_default", mqueue.MessagesDefault, 1, mqueue.HardMessages), queueLimit("msg_max", mqueue.MessagesMax, 1, mqueue.HardMessages),
 			queueLimit("msgsize_default", mqueue.SizeDefault, mqueue.LeastSize, mqueue.HardSize),
 			queueLimit("msgsize_max", mqueue.SizeMax, mqueue.LeastSize, mqueue.HardSize), queueLimit("queues_max", mqueue.QueuesMax, 0, math.MaxInt32)),
