@@ -110,7 +110,9 @@ groups:
 	JMP	·intoRing3(SB)
 vectors: // see takeVectors
 	MOVQ	·vectorUnit+vectors_components(SB), AX
-	CMPQ	AX, AREA(xsaveArea_present)
+	MOVQ	AREA(xsaveArea_present), DX // what is not present becomes initial
+	ORQ	AX, DX
+	CMPQ	DX, AX
 	JNE	take
 	MOVL	·vectorUnit+vectors_mxcsrMask(SB), DX
 	ANDL	DX, AREA(xsaveArea_mxcsr)

@@ -7,13 +7,14 @@ import "starling/arch/amd64/userabi"
 
 // Types of the user ABI.
 type (
-	Frame       = userabi.Frame
-	CPU         = userabi.CPU
-	Signal      = userabi.Signal
-	Fault       = userabi.Fault
-	AltStack    = userabi.AltStack
-	SignalFrame = userabi.SignalFrame
-	Restored    = userabi.Restored
+	Frame         = userabi.Frame
+	CPU           = userabi.CPU
+	Signal        = userabi.Signal
+	Fault         = userabi.Fault
+	AltStack      = userabi.AltStack
+	SignalFrame   = userabi.SignalFrame
+	SignalContext = userabi.SignalContext
+	FPArea        = userabi.FPArea
 )
 
 // Numbers of the user ABI.
@@ -35,6 +36,7 @@ const (
 	BreakRandom        = userabi.BreakRandom
 	MinimumSignalStack = userabi.MinimumSignalStack
 	SignalInfoSize     = userabi.SignalInfoSize
+	SignalFrameSize    = userabi.SignalFrameSize
 	SignalContextSize  = userabi.SignalContextSize
 	MaximumSignalFrame = userabi.MaximumSignalFrame
 	FPHeaderSize       = userabi.FPHeaderSize
@@ -116,33 +118,52 @@ func PlaceSignal(cpu *CPU, sp uint64) (frame, fp uint64) { return userabi.PlaceS
 // SignalSize is how many bytes a placed signal frame takes.
 func SignalSize(cpu *CPU, addr, fp uint64) int { return userabi.SignalSize(cpu, addr, fp) }
 
-// BuildSignal writes a placed signal frame to memory that is in two pieces.
-func BuildSignal(cpu *CPU, f *Frame, s *SignalFrame, addr, fp uint64, low, high []byte) {
-	userabi.BuildSignal(cpu, f, s, addr, fp, low, high)
+// SignalFrameIn is the signal frame at the beginning of b.
+func SignalFrameIn(b []byte) *SignalFrame { return userabi.SignalFrameIn(b) }
+
+// FPAreaIn is the floating-point area at the beginning of b.
+func FPAreaIn(cpu *CPU, b []byte) *FPArea { return userabi.FPAreaIn(cpu, b) }
+
+// EnterHandler writes the registers to a placed signal frame and area, and makes them those that a handler begins
+// with (MaskGeneral, MaskControl, MaskFP, and MaskSegments where the program was not Native).
+func EnterHandler(cpu *CPU, f *Frame, s *SignalFrame, area *FPArea, addr, fp uint64, number int32, ip uint64) {
+	userabi.EnterHandler(cpu, f, s, area, addr, fp, number, ip)
 }
 
-// EnterHandler points the registers at a handler (MaskGeneral, MaskControl).
-func EnterHandler(f *Frame, s *SignalFrame, addr uint64) { userabi.EnterHandler(f, s, addr) }
+// SetFault says what an instruction did last that faulted.
+func SetFault(s *SignalFrame, address, code, vector uint64) { s.SetFault(address, code, vector) }
+
+// FPOf is the address of the floating-point area that a context names; 0: initial state.
+func FPOf(c *SignalContext) uint64 { return c.FP() }
 
 // SignalReturn is the address of the context in the signal frame of a thread in sigreturn.
 func SignalReturn(f *Frame) uint64 { return userabi.SignalReturn(f) }
 
+// SignalContextIn is the context of a signal frame at the beginning of b.
+func SignalContextIn(b []byte) *SignalContext { return userabi.SignalContextIn(b) }
+
 // Native reports whether the program runs code of the kind that the personality starts, ChangesCode whether the
 // context of a signal frame has another kind than the registers. Then MaskSegments changes.
-func Native(f *Frame) bool                  { return userabi.Native(f) }
-func ChangesCode(f *Frame, buf []byte) bool { return userabi.ChangesCode(f, buf) }
+func Native(f *Frame) bool                        { return userabi.Native(f) }
+func ChangesCode(f *Frame, c *SignalContext) bool { return userabi.ChangesCode(f, c) }
 
 // ProtectionVector is the number of the exception that a return to a segment that is none raises.
 const ProtectionVector = userabi.ProtectionVector
 
-// RestoreSignal takes the registers out of the context (MaskGeneral, MaskControl, and MaskSegments if it ChangesCode).
-func RestoreSignal(f *Frame, buf []byte, out *Restored) { userabi.RestoreSignal(f, buf, out) }
+// RestoreSignal takes the registers out of the context (MaskGeneral, MaskControl, and MaskSegments if it ChangesCode);
+// not ok: the return to them faults, for selector.
+func RestoreSignal(f *Frame, c *SignalContext) (selector uint64, ok bool) {
+	return userabi.RestoreSignal(f, c)
+}
 
 // FPAreaSize is the size of a floating-point area with all that the processor has.
 func FPAreaSize(cpu *CPU) int { return userabi.FPAreaSize(cpu) }
 
 // FPSize says how many bytes of a floating-point area RestoreFP wants.
 func FPSize(cpu *CPU, low, high []byte) int { return userabi.FPSize(cpu, low, high) }
+
+// RestoreWholeFP is RestoreFP for an area in one piece in which all that the processor has is present; false: it is another one.
+func RestoreWholeFP(cpu *CPU, f *Frame, a *FPArea) bool { return userabi.RestoreWholeFP(cpu, f, a) }
 
 // RestoreFP takes the floating-point state out of an area (MaskFP); false when the
 // processor would refuse it.

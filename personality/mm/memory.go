@@ -20,13 +20,28 @@ func (s *Space) Span(va uint64, n int, access ipc.Access) ([]byte, unix.Errno) {
 
 // find is Span for a page that is not remembered.
 func (s *Space) find(va uint64, n int, access ipc.Access) ([]byte, unix.Errno) {
-	if s.m.Pager.Remember(s.spots.Of(va), s.Pager, va) {
-		if p := s.m.Pager.Spotted(s.spots.Of(va), va, access); p != nil {
-			off := va & pageMask
-			return p[off:min(off+uint64(n), pageSize)], 0
-		}
+	if p := s.remember(va, access); p != nil {
+		off := va & pageMask
+		return p[off:min(off+uint64(n), pageSize)], 0
 	}
 	return s.resolve(va, n, access)
+}
+
+// Page is the page of va, nil if it is not present for the access: then Span may still make it so. Valid until the
+// next call that can change mappings.
+func (s *Space) Page(va uint64, access ipc.Access) *client.Page {
+	if p := s.m.Pager.Spotted(s.spots.Of(va), va, access); p != nil {
+		return p
+	}
+	return s.remember(va, access)
+}
+
+// remember is Page for one that is not remembered.
+func (s *Space) remember(va uint64, access ipc.Access) *client.Page {
+	if s.m.Pager.Remember(s.spots.Of(va), s.Pager, va) {
+		return s.m.Pager.Spotted(s.spots.Of(va), va, access)
+	}
+	return nil
 }
 
 // Pair returns the n bytes at va, at most a page, in the one or two pieces that they are:

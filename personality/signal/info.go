@@ -119,9 +119,10 @@ func (i *Info) Put(b *[InfoSize]byte) {
 	le.PutUint32(b[4:], uint32(i.Errno))
 	le.PutUint32(b[8:], uint32(i.Code))
 	le.PutUint32(b[12:], 0)
-	for k, v := range i.Payload {
-		le.PutUint64(b[16+8*k:], v)
-	}
+	le.PutUint64(b[16:], i.Payload[0])
+	le.PutUint64(b[24:], i.Payload[1])
+	le.PutUint64(b[32:], i.Payload[2])
+	le.PutUint64(b[40:], i.Payload[3])
 	clear(b[infoUsed:])
 }
 

@@ -15,10 +15,11 @@ func (q *Queue) Len() int { return len(q.infos) }
 // Add queues a signal. A standard signal that is pending already is not queued
 // twice: then Add returns false.
 func (q *Queue) Add(i *Info) bool {
-	if i.Signo < RealTime && q.Pending.Has(i.Signo) {
+	bit := Bit(i.Signo)
+	if i.Signo < RealTime && q.Pending&bit != 0 {
 		return false
 	}
-	q.Pending |= Bit(i.Signo)
+	q.Pending |= bit
 	q.infos = append(q.infos, *i)
 	return true
 }

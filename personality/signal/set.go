@@ -23,28 +23,30 @@ func Of(signals ...unix.Signal) (s Set) {
 	return s
 }
 
-// Bit is the set of one signal.
-func Bit(n int32) Set { return 1 << uint(n-1) }
+// Bit is the set of one signal, which is Valid.
+func Bit(n int32) Set { return 1 << (uint(n-1) % Max) }
 
-// Has reports whether n is in the set.
-func (s Set) Has(n int32) bool { return s>>uint(n-1)&1 != 0 }
+// Has reports whether n, which is Valid, is in the set.
+func (s Set) Has(n int32) bool { return s&Bit(n) != 0 }
 
 // Valid reports whether n is a signal number.
 func Valid(n int32) bool { return n >= 1 && n <= Max }
 
-var (
+// Sets that the rules name.
+const (
 	// Unblockable can be neither blocked, ignored nor handled.
-	Unblockable = Of(unix.SIGKILL, unix.SIGSTOP)
+	Unblockable Set = 1<<(unix.SIGKILL-1) | 1<<(unix.SIGSTOP-1)
 	// Stops stop the process by default.
-	Stops = Of(unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU)
+	Stops Set = 1<<(unix.SIGSTOP-1) | 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
 	// Synchronous signals are taken before all others: they belong to the
 	// instruction that the thread is at.
-	Synchronous = Of(unix.SIGSEGV, unix.SIGBUS, unix.SIGILL, unix.SIGTRAP, unix.SIGFPE, unix.SIGSYS)
+	Synchronous Set = 1<<(unix.SIGSEGV-1) | 1<<(unix.SIGBUS-1) | 1<<(unix.SIGILL-1) | 1<<(unix.SIGTRAP-1) |
+		1<<(unix.SIGFPE-1) | 1<<(unix.SIGSYS-1)
 	// Ignored are those whose default is to do nothing.
-	Ignored = Of(unix.SIGCONT, unix.SIGCHLD, unix.SIGWINCH, unix.SIGURG)
+	Ignored Set = 1<<(unix.SIGCONT-1) | 1<<(unix.SIGCHLD-1) | 1<<(unix.SIGWINCH-1) | 1<<(unix.SIGURG-1)
 	// Core are those whose default is to end with a core dump.
-	Core = Of(unix.SIGQUIT, unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGFPE, unix.SIGSEGV,
-		unix.SIGBUS, unix.SIGSYS, unix.SIGXCPU, unix.SIGXFSZ)
+	Core Set = 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGILL-1) | 1<<(unix.SIGTRAP-1) | 1<<(unix.SIGABRT-1) | 1<<(unix.SIGFPE-1) |
+		1<<(unix.SIGSEGV-1) | 1<<(unix.SIGBUS-1) | 1<<(unix.SIGSYS-1) | 1<<(unix.SIGXCPU-1) | 1<<(unix.SIGXFSZ-1)
 )
 
 // Next is the signal to take first out of a set, 0 if it is empty: synchronous ones, then

@@ -213,24 +213,27 @@ func representative(p *task.Process) *task.Thread {
 }
 
 // signalOne checks the permission and sends to a process; signal 0 only checks.
-func signalOne(c *task.Call, p *task.Process, i signal.Info) unix.Errno {
+func signalOne(c *task.Call, p *task.Process, i *signal.Info) unix.Errno {
 	if !sendable(i.Signo) {
 		return unix.EINVAL
 	}
-	if !maySignal(c, representative(p), i.Signo) {
+	if p != c.T.Proc && !maySignal(c, representative(p), i.Signo) {
 		return unix.EPERM
 	}
 	if i.Signo == 0 {
 		return 0
 	}
-	_, e := c.K.SignalProcess(p, i)
+	_, e := c.K.Send(nil, p, i)
 	return e
 }
 
 func kill(c *task.Call) task.Result {
 	pid, n := int32(c.Args[0]), int32(c.Args[1])
-	i := signal.User(n, signal.SIUser, c.T.Proc.Pid, c.T.Cred.UID)
+	me := c.T.Proc
+	i := signal.User(n, signal.SIUser, me.Pid, c.T.Cred.UID)
 	switch {
+	case pid == me.Pid && c.T == me.Leader() && c.K.Raise(c.T, &i):
+		return task.NoReturn
 	case pid > 0:
 		p := c.K.Process(pid)
 		if p == nil {
@@ -241,10 +244,17 @@ func kill(c *task.Call) task.Result {
 		if p == nil {
 			return fail(unix.ESRCH)
 		}
-		return fail(signalOne(c, p, i))
-	case pid == -1<<31:
+		return fail(signalOne(c, p, &i))
+	}
+	return killSeveral(c, pid, &i)
+}
+
+// killSeveral is kill(2) for a process group or for everybody.
+func killSeveral(c *task.Call, pid int32, i *signal.Info) task.Result {
+	switch pid {
+	case -1 << 31:
 		return fail(unix.ESRCH)
-	case pid == -1:
+	case -1:
 		// Everybody but process 1 and the caller.
 		found, last := 0, unix.Errno(0)
 		for _, p := range append([]*task.Process(nil), c.K.Processes()...) {
@@ -252,7 +262,8 @@ func kill(c *task.Call) task.Result {
 				continue
 			}
 			found++
-			if e := signalOne(c, p, i); e != unix.EPERM {
+			one := *i
+			if e := signalOne(c, p, &one); e != unix.EPERM {
 				last = e
 			}
 		}
@@ -267,7 +278,8 @@ func kill(c *task.Call) task.Result {
 	}
 	ok, last := false, unix.ESRCH
 	for _, p := range append([]*task.Process(nil), c.K.Group(group)...) {
-		e := signalOne(c, p, i)
+		one := *i
+		e := signalOne(c, p, &one)
 		if e == 0 {
 			ok = true
 		}
@@ -280,7 +292,7 @@ func kill(c *task.Call) task.Result {
 }
 
 // signalThread is tkill(2) and tgkill(2); tgid 0: any.
-func signalThread(c *task.Call, tgid, tid int32, i signal.Info) unix.Errno {
+func signalThread(c *task.Call, tgid, tid int32, i *signal.Info) unix.Errno {
 	t := c.K.Thread(tid)
 	if t == nil || tgid != 0 && t.Proc.Pid != tgid {
 		return unix.ESRCH
@@ -294,7 +306,7 @@ func signalThread(c *task.Call, tgid, tid int32, i signal.Info) unix.Errno {
 	if i.Signo == 0 || !t.Alive() {
 		return 0
 	}
-	_, e := c.K.SignalThread(t, i)
+	_, e := c.K.Send(t, t.Proc, i)
 	return e
 }
 
@@ -303,7 +315,7 @@ func tkill(c *task.Call) task.Result {
 	if tid <= 0 {
 		return fail(unix.EINVAL)
 	}
-	return fail(signalThread(c, 0, tid, signal.User(n, signal.SITkill, c.T.Proc.Pid, c.T.Cred.UID)))
+	return killThread(c, 0, tid, n)
 }
 
 func tgkill(c *task.Call) task.Result {
@@ -311,7 +323,16 @@ func tgkill(c *task.Call) task.Result {
 	if tid <= 0 || tgid <= 0 {
 		return fail(unix.EINVAL)
 	}
-	return fail(signalThread(c, tgid, tid, signal.User(n, signal.SITkill, c.T.Proc.Pid, c.T.Cred.UID)))
+	return killThread(c, tgid, tid, n)
+}
+
+func killThread(c *task.Call, tgid, tid, n int32) task.Result {
+	pid := c.T.Proc.Pid
+	i := signal.User(n, signal.SITkill, pid, c.T.Cred.UID)
+	if tid == c.T.Tid && (tgid == pid || tgid == 0) && c.K.Raise(c.T, &i) {
+		return task.NoReturn
+	}
+	return fail(signalThread(c, tgid, tid, &i))
 }
 
 // readInfo reads a siginfo_t that a program sends; number is the signal's.
@@ -347,7 +368,7 @@ func rtSigqueueinfo(c *task.Call) task.Result {
 	if pid <= 0 || p == nil {
 		return fail(unix.ESRCH)
 	}
-	return fail(signalOne(c, p, i))
+	return fail(signalOne(c, p, &i))
 }
 
 func rtTgsigqueueinfo(c *task.Call) task.Result {
@@ -362,7 +383,7 @@ func rtTgsigqueueinfo(c *task.Call) task.Result {
 	if !(i.Code < 0 && i.Code != signal.SITkill) && tid != c.T.Tid {
 		return fail(unix.EPERM)
 	}
-	return fail(signalThread(c, tgid, tid, i))
+	return fail(signalThread(c, tgid, tid, &i))
 }
 
 // signalTarget is the process that a descriptor names for pidfd_send_signal(2): a PID file
@@ -402,5 +423,5 @@ func pidfdSendSignal(c *task.Call) task.Result {
 			return fail(unix.EPERM)
 		}
 	}
-	return fail(signalOne(c, p, i))
+	return fail(signalOne(c, p, &i))
 }

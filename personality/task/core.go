@@ -10,6 +10,7 @@ import (
 	"starling/pager/client"
 	"starling/personality/clock"
 	"starling/personality/mm"
+	"starling/personality/signal"
 	"starling/personality/uprobe"
 	"starling/personality/vfs"
 	"starling/personality/wait"
@@ -91,16 +92,16 @@ type Core struct {
 	nextID    uint64
 	rng       *rand.PCG
 
-	ready    []*Thread // to be stepped before the event is done
-	armed    int64     // deadline set at the transport
-	context  vfs.Context
-	futexes  futexTable
-	order    uint64 // counts what must stay in order: futex waits, births
-	forks    uint64
-	scratch  []byte // of signal frames
-	sigframe isa.SignalFrame
-	restored isa.Restored // by sigreturn
-	pending  []userQueue  // queued signals by user, for RLIMIT_SIGPENDING
+	ready   []*Thread // to be stepped before the event is done
+	armed   int64     // deadline set at the transport
+	context vfs.Context
+	futexes futexTable
+	order   uint64 // counts what must stay in order: futex waits, births
+	forks   uint64
+	scratch []byte // of sigreturn(2): a context and a floating-point area
+	apart   apart
+	taking  signal.Info // that a thread is about to act on
+	pending []userQueue // queued signals by user, for RLIMIT_SIGPENDING
 
 	traceRank uint64 // counts threads that came to be traced
 	listeners map[uint64]*listener
@@ -141,7 +142,8 @@ func New(cfg Config) *Core {
 		listeners: map[uint64]*listener{},
 		rng:       rand.NewPCG(cfg.Seed[0], cfg.Seed[1]),
 		slots:     make([]*Thread, cfg.FrameSlots),
-		scratch:   make([]byte, isa.MaximumSignalFrame),
+		scratch:   make([]byte, isa.SignalContextSize+isa.FPAreaSize(&cfg.CPU)),
+		apart:     apart{frame: make([]byte, isa.SignalFrameSize), area: make([]byte, isa.FPAreaSize(&cfg.CPU))},
 	}
 	k.armed = clock.Never
 	k.futexes = newFutexTable(cfg.Seed[0])

@@ -35,29 +35,31 @@ func (k *Core) Syscall(ev *ipc.Event) {
 		k.settle()
 		return
 	}
-	number := isa.Number(t.frame)
+	f := t.frame
+	number := isa.Number(f)
 	t.Number = number
 	c := &t.call
-	isa.Arguments(t.frame, &c.Args)
+	isa.Arguments(f, &c.Args)
 	c.Again, c.TimedOut = false, false
 	if number != unix.SYS_RESTART_SYSCALL {
 		t.state = state.CallT{}
 	}
 	t.Run = Calling
 	r := k.handler(number)(c)
+	mask := t.changed
 	if r > Yielded && t.attention == 0 {
 		isa.SetResult(t.frame, int64(r))
-		t.Run = Running
-		mask := t.changed | ipc.MaskResult
-		t.changed = 0
-		if !k.slot.Put(&t.token, mask) {
-			k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
-		}
-	} else if r == NoReturn && t.restored() {
-		k.resume(t)
-	} else {
+		mask |= ipc.MaskResult
+	} else if r != NoReturn || !t.placed() {
 		k.called(t, r)
 		k.run(t)
+		k.settle()
+		return
+	}
+	t.Run = Running
+	t.changed = 0
+	if !k.slot.Put(&t.token, mask) {
+		k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
 	}
 	if !k.quiet() {
 		k.Settle()
@@ -78,8 +80,8 @@ func (k *Core) watched(t *Thread) bool {
 	return true
 }
 
-// restored: the thread is where sigreturn(2) has put it, and nothing holds it there.
-func (t *Thread) restored() bool {
+// placed: the thread is where sigreturn(2) or the delivery of a signal has put it, and nothing holds it there.
+func (t *Thread) placed() bool {
 	return t.attention == 0 && t.Run == Calling && !isa.InCall(t.frame)
 }
 

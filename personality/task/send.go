@@ -3,6 +3,7 @@ package task
 import (
 	"golang.org/x/sys/unix"
 
+	"starling/arch/isa"
 	"starling/personality/signal"
 	"starling/personality/wait"
 )
@@ -11,12 +12,12 @@ import (
 // signal is queued now, as a new one. EAGAIN: RLIMIT_SIGPENDING, for signals that
 // carry a value.
 func (k *Core) SignalThread(t *Thread, i signal.Info) (queued bool, e unix.Errno) {
-	return k.send(t, t.Proc, &i)
+	return k.Send(t, t.Proc, &i)
 }
 
 // SignalProcess sends a signal to a process: some thread that does not block it takes it.
 func (k *Core) SignalProcess(p *Process, i signal.Info) (queued bool, e unix.Errno) {
-	return k.send(nil, p, &i)
+	return k.Send(nil, p, &i)
 }
 
 // notifyProcess is SignalProcess for who only knows a number.
@@ -31,52 +32,76 @@ func (k *Core) SignalGroup(pgid int32, i signal.Info) int {
 	members := k.Group(pgid)
 	for _, p := range members {
 		one := i
-		k.send(nil, p, &one)
+		k.Send(nil, p, &one)
 	}
 	return len(members)
 }
 
-// send is Linux's __send_signal: the effects of sending, then the queue.
-func (k *Core) send(t *Thread, p *Process, i *signal.Info) (bool, unix.Errno) {
-	if p.Zombie || t != nil && !t.Alive() {
-		return false, 0
-	}
-	n := i.Signo
-	if prepared&signal.Bit(n) != 0 {
-		k.prepare(p, n)
-	}
-	if k.ignored(t, p, n) {
-		return false, 0
-	}
-	q := &p.Signals
+// Send is SignalThread or, where t is nil, SignalProcess: the effects of sending, then the queue (__send_signal_locked
+// of Linux).
+func (k *Core) Send(t *Thread, p *Process, i *signal.Info) (bool, unix.Errno) {
+	q, to := &p.Signals, t
 	if t != nil {
 		q = &t.Signals
+	} else {
+		to = p.Any()
+	}
+	if to == nil || p.Zombie || !to.Alive() && t != nil {
+		return false, 0
+	}
+	n, bit := i.Signo, signal.Bit(i.Signo)
+	if prepared&bit != 0 {
+		k.prepare(p, n)
+	}
+	if k.ignored(to, n) {
+		return false, 0
 	}
 	if n == int32(unix.SIGKILL) {
 		q.AddBare(n)
 		k.endProcess(p, n, 0)
 		return true, 0
 	}
-	if n < signal.RealTime && q.Pending.Has(n) {
+	standard := n < signal.RealTime
+	if standard && q.Pending&bit != 0 {
 		return false, 0
 	}
-	// Only signals that somebody queued on purpose count against the limit and can
-	// be refused; the others lose their siginfo.
-	uid := p.uid()
-	queued := k.queuedOf(uid)
-	if *queued >= p.Limits[rlimitSigPending].Cur {
-		if n >= signal.RealTime && i.Code != signal.SIUser && i.Code != signal.SIKernel {
+	// All count against the limit, and standard signals that were not queued on purpose are above it. Of the others those
+	// with a value are refused, and the rest loses its siginfo.
+	queued := k.queuedOf(to.Cred.UID)
+	if *queued >= p.Limits[rlimitSigPending].Cur && !(standard && i.Code >= 0) {
+		if !standard && i.Code != signal.SIUser && i.Code != signal.SIKernel {
 			return false, unix.EAGAIN
 		}
 		q.AddBare(n)
 	} else {
-		i.UID, i.Charged = uid, true
+		i.UID, i.Charged = to.Cred.UID, true
 		*queued++
 		q.Add(i)
 	}
 	k.announce(t, p, n)
 	k.Waits.Wake(wait.ID(p.SignalId), wait.In)
 	return true, 0
+}
+
+// Raise is Send and the delivery at once, for a call by which a thread sends itself a signal that it handles and that
+// nothing comes before; the call then returns NoReturn. The thread is the one that would take a signal to the process. False: nothing
+// was done, it is a case for Send.
+func (k *Core) Raise(t *Thread, i *signal.Info) bool {
+	n, p := i.Signo, t.Proc
+	if !signal.Valid(n) || t.attention != 0 || t.trace != nil || t.ThreadT.Rseq != 0 || (signal.Set(t.Mask) | prepared).Has(n) {
+		return false
+	}
+	a := t.Handlers.Of(n)
+	if a.Handler <= signal.Ign || a.Flags&signal.ResetHand != 0 {
+		return false
+	}
+	if (n >= signal.RealTime || i.Code < 0) && *k.queuedOf(t.Cred.UID) >= p.Limits[rlimitSigPending].Cur {
+		return false
+	}
+	k.Waits.Wake(wait.ID(p.SignalId), wait.In)
+	isa.SetResult(t.frame, 0)
+	k.handle(t, i, a)
+	return true
 }
 
 // uncharge takes a signal that left its queue off its user's account.
@@ -98,6 +123,13 @@ type userQueue struct {
 
 // queuedOf is a user's account. There are as many as users that ever got a signal: few.
 func (k *Core) queuedOf(uid uint32) *uint64 {
+	if len(k.pending) > 0 && k.pending[0].uid == uid {
+		return &k.pending[0].count
+	}
+	return k.findQueued(uid)
+}
+
+func (k *Core) findQueued(uid uint32) *uint64 {
 	for i := range k.pending {
 		if k.pending[i].uid == uid {
 			return &k.pending[i].count
@@ -111,7 +143,7 @@ func (k *Core) queuedOf(uid uint32) *uint64 {
 func (k *Core) PendingOf(uid uint32) uint64 { return *k.queuedOf(uid) }
 
 // prepared are the signals that do something when they are sent.
-var prepared = signal.Stops | signal.Of(unix.SIGCONT)
+const prepared = signal.Stops | 1<<(unix.SIGCONT-1)
 
 // prepare is what sending one of them does before the queue: they cancel each other, and
 // SIGCONT continues.
@@ -127,17 +159,13 @@ func (k *Core) prepare(p *Process, n int32) {
 
 // ignored reports whether a signal would do nothing. Blocked ones are kept: their
 // action may change.
-func (k *Core) ignored(to *Thread, p *Process, n int32) bool {
-	if to == nil {
-		if to = p.Any(); to == nil {
-			return true
-		}
-	}
+func (k *Core) ignored(to *Thread, n int32) bool {
 	handler := to.Handlers.Of(n).Handler
-	if handler > signal.Ign {
-		return false
-	}
-	if p == k.Init && handler == signal.Dfl {
+	return handler <= signal.Ign && k.unhandled(to, n, handler == signal.Dfl)
+}
+
+func (k *Core) unhandled(to *Thread, n int32, isDefault bool) bool {
+	if isDefault && to.Proc == k.Init {
 		return true
 	}
 	if to.Blocked().Has(n) || to.trace != nil {
@@ -177,14 +205,26 @@ func (k *Core) taken(t *Thread, i *signal.Info) {
 
 // announce finds the thread that is to take a signal and makes it notice.
 func (k *Core) announce(t *Thread, p *Process, n int32) {
-	if t != nil {
-		if t.wants(n) {
-			t.attention |= AttendSignals
-			k.notice(t)
+	target := t
+	if t == nil {
+		// The leader first, then whoever would take it.
+		if target = p.leader; target == nil || !target.wants(n) || len(p.threads) > 1 {
+			target = p.taker(n)
 		}
+	} else if !t.wants(n) {
 		return
 	}
-	// The leader first, then whoever would take it.
+	if target != nil {
+		target.attention |= AttendSignals
+		if target.Run != Calling {
+			k.notice(target)
+		}
+	}
+}
+
+// taker is the thread that is to take a signal of the process, nil if none can: the leader first, then
+// whoever would. All others find it too, should they come by first.
+func (p *Process) taker(n int32) *Thread {
 	var target *Thread
 	if u := p.leader; u != nil && u.wants(n) {
 		target = u
@@ -195,9 +235,7 @@ func (k *Core) announce(t *Thread, p *Process, n int32) {
 		}
 		u.recalculate()
 	}
-	if target != nil {
-		k.notice(target)
-	}
+	return target
 }
 
 // wants reports whether a thread can take a signal.

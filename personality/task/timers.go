@@ -61,15 +61,17 @@ func (s *timers) SendTimerSignal(x clock.TimerSignal) clock.Outcome {
 		i = signal.Timer(x.Signal, x.Number, 0, x.Value)
 	}
 	var t *Thread
+	to := p.Any()
 	if x.Thread != 0 {
 		if t = k.Thread(x.Thread); t == nil || !t.Alive() || t.Proc != p {
 			return clock.Gone
 		}
+		to = t
 	}
-	if k.ignored(t, p, i.Signo) {
+	if to == nil || k.ignored(to, i.Signo) {
 		return clock.Ignored
 	}
-	k.send(t, p, &i)
+	k.Send(t, p, &i)
 	return clock.Queued
 }
 

@@ -124,6 +124,12 @@ func remove(q *[]waiter, i int) {
 // Wake says that events may have become true at id. The waiting threads go to the
 // woken list in order; their records stay until the core removes them.
 func (t *Table) Wake(id ID, events Events) {
+	if len(t.queues[id%queueCount]) != 0 { // most often nobody waits
+		t.wake(id, events)
+	}
+}
+
+func (t *Table) wake(id ID, events Events) {
 	q := *t.queue(id)
 	for i := range q {
 		w := &q[i]

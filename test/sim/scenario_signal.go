@@ -43,6 +43,66 @@ var signalScenarios = []Scenario{
 			p.Print(1, "done\n")
 		}},
 
+	{Name: "handlers begin with the initial floating-point state", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			first := true
+			p.Sigaction(int(unix.SIGUSR1), p.Handler(func(p *kernel.Prog, sig int, info, context uint64) {
+				for i, b := range p.FP()[:832] {
+					switch fresh := map[int]byte{0: 0x7f, 1: 0x03, 24: 0x80, 25: 0x1f}[i]; {
+					case i >= 28 && i < 32, i >= 416 && i < 576: // a mask of bits, and what is no state
+					case b != fresh:
+						p.Print(1, fmt.Sprintf("byte %d is %#x\n", i, b))
+					}
+				}
+				area := p.Load64(context + 40 + 23*8)
+				for at, want := range map[uint64]byte{24: 0xc0, 160: 42, 576: 43} {
+					if !first {
+						want = map[uint64]byte{24: 0x80}[at]
+					}
+					check(p, "the frame", p.Load8(area+at) == want)
+				}
+				first = false
+			}), 0, bit(unix.SIGUSR1))
+			p.Sigaction(int(unix.SIGUSR2), note(p, "handler"), 0, 0)
+			p.FP()[24], p.FP()[160], p.FP()[576] = 0xc0, 42, 43
+			kill(p, getpid(p), unix.SIGUSR1)
+			check(p, "what comes back", p.FP()[24] == 0xc0 && p.FP()[160] == 42 && p.FP()[576] == 43)
+			// Two at once: the frame of the second shows the first instruction of the other handler.
+			both := bit(unix.SIGUSR1) | bit(unix.SIGHUP)
+			p.Sigaction(int(unix.SIGHUP), p.Handler(func(p *kernel.Prog, sig int, info, context uint64) {}), 0, 0)
+			mask(p, blockMask, both)
+			kill(p, getpid(p), unix.SIGHUP)
+			kill(p, getpid(p), unix.SIGUSR1)
+			mask(p, unblockMask, both)
+			check(p, "what comes back from two", p.FP()[24] == 0xc0 && p.FP()[160] == 42 && p.FP()[576] == 43)
+			p.Print(1, "done\n")
+		}},
+
+	{Name: "a frame lies in two pages wherever the stack ends", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			const size = 4 * 4096
+			stack := uint64(ok(p, "mmap", p.Syscall(unix.SYS_MMAP, 0, size, unix.PROT_READ|unix.PROT_WRITE, private, noFile, 0)))
+			old := p.Regs().SP
+			p.Sigaction(int(unix.SIGUSR1), p.Handler(func(p *kernel.Prog, sig int, info, context uint64) {
+				frame, area := p.Regs().SP, p.Load64(context+40+23*8)
+				check(p, "places", frame%16 == 8 && area%64 == 0 && context == frame+8 && info == frame+312)
+				check(p, "the context", p.Load64(context+40+11*8) == 0x1111 && p.Load64(context+40+15*8) == stack && p.Load32(info) == 10)
+				check(p, "the area", p.Load8(area+160) == 42 && p.Load32(area+464) == 0x46505853 && p.Load32(area+832) == 0x46505845)
+			}), saSiginfo, 0)
+			me := uint64(getpid(p))
+			for at := uint64(0); at < 4096; at += 136 {
+				r := p.Regs()
+				stack += 3*4096 - at
+				r.BX, r.SP = 0x1111, stack
+				p.FP()[160] = 42
+				p.Syscall(unix.SYS_KILL, me, uint64(unix.SIGUSR1))
+				check(p, "what comes back", r.BX == 0x1111 && r.SP == stack && p.FP()[160] == 42)
+				stack -= 3*4096 - at
+			}
+			p.Regs().SP = old
+			p.Print(1, "done\n")
+		}},
+
 	{Name: "a directory of /proc stands for its process", Output: "handler 10\n",
 		Main: func(p *kernel.Prog) {
 			p.Sigaction(int(unix.SIGUSR1), note(p, "handler"), 0, 0)

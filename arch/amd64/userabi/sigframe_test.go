@@ -32,74 +32,122 @@ func testFrame(r *rand.Rand, cpu *CPU) *Frame {
 	return f
 }
 
-// A frame is the same wherever the end of a page falls, and comes back as it was.
-func TestSignalFrameInTwoPages(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
+// testCPU has x87, SSE and AVX.
+func testCPU() CPU {
 	cpu := Baseline()
 	cpu.XFeatures |= featureAVX
 	cpu.XSize = 832
+	return cpu
+}
+
+// A frame has everything where programs look for it, and comes back as it was.
+func TestSignalFrame(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	cpu := testCPU()
 	f := testFrame(r, &cpu)
-	s := &SignalFrame{Signal: 11, Code: 2, Payload: [4]uint64{1, 2, 3, 4}, Handler: 5, Restorer: 6, Mask: 7,
-		Alt: AltStack{8, 9, 1}, Fault: Fault{10, 11, 12}}
+	was := *f
 	addr, fp := PlaceSignal(&cpu, BelowRedZone(f.Regs.SP))
 	if addr%16 != 8 || fp%64 != 0 || fp < addr+uint64(SignalFrameSize) {
 		t.Fatalf("frame at %#x, floating point at %#x", addr, fp)
 	}
 	n := SignalSize(&cpu, addr, fp)
 	whole, _ := somewhere(n, n)
-	BuildSignal(&cpu, f, s, addr, fp, whole, nil)
+	s := SignalFrameIn(whole)
+	s.Restorer, s.Mask, s.Alt = 6, 7, AltStack{Base: 8, Flags: 1, Size: 9}
+	s.SetFault(10, 11, 12)
+	area := whole[fp-addr:]
+	EnterHandler(&cpu, f, s, FPAreaIn(&cpu, area), addr, fp, 13, 5)
 	for _, w := range []struct {
 		at   int
 		want uint64
-	}{{0, 6}, {8, 7}, {24, 8}, {32, 1}, {40, 9}, {48, f.Regs.R8}, {48 + 13*8, f.Regs.AX}, {48 + 23*8, fp}, {304, 7}, {328, 1}, {352, 4}} {
+	}{{0, 6}, {8, 7}, {24, 8}, {32, 1}, {40, 9}, {48, was.Regs.R8}, {48 + 13*8, was.Regs.AX}, {48 + 15*8, was.Regs.SP},
+		{48 + 18*8, userCS | userSS<<48}, {48 + 19*8, 11}, {48 + 20*8, 12}, {48 + 21*8, 7}, {48 + 22*8, 10}, {48 + 23*8, fp}, {304, 7}} {
 		if got := get64(whole[w.at:]); got != w.want {
 			t.Errorf("at %d: %#x, want %#x", w.at, got, w.want)
 		}
 	}
-	for cut := 8; cut < n; cut += 8 {
-		if (addr+uint64(cut))%64 != 0 {
-			continue // pages end at multiples of more than that
+	if h := &f.Regs; h.IP != 5 || h.SP != addr || h.DI != 13 || h.SI != addr+312 || h.DX != addr+8 || h.AX != 0 || h.OrigAX != NoCall {
+		t.Errorf("the handler begins with %+v", *h)
+	}
+	u := SignalContextIn(whole[frameContext:])
+	g := &Frame{Regs: frame.Registers{Flags: f.Regs.Flags}}
+	if _, ok := RestoreSignal(g, u); !ok || u.Mask != 7 || u.FP() != fp || u.Alt != s.Alt || g.Regs.R8 != was.Regs.R8 || g.Regs.IP != was.Regs.IP {
+		t.Errorf("restored %+v, %+v", u, g.Regs)
+	}
+	size := FPSize(&cpu, area, nil)
+	if size != FPAreaSize(&cpu) {
+		t.Fatalf("floating point of %d bytes", size)
+	}
+	for cut := 64; cut <= len(area)+63; cut += 64 {
+		at := min(cut, len(area))
+		low, high := somewhere(len(area), at)
+		copy(high, area[copy(low, area):])
+		g := &Frame{}
+		if !RestoreFP(&cpu, g, low, high, size) || g.XSave != was.XSave {
+			t.Errorf("cut after %d bytes: another floating-point state, or none", at)
 		}
-		low, high := somewhere(n, cut)
-		BuildSignal(&cpu, f, s, addr, fp, low, high)
-		if got := append(bytes.Clone(low), high...); !bytes.Equal(got, whole) {
-			t.Fatalf("cut after %d bytes: another frame", cut)
+	}
+	if !RestoreWholeFP(&cpu, g, FPAreaIn(&cpu, area)) || g.XSave != was.XSave {
+		t.Error("the whole area: another floating-point state, or none")
+	}
+}
+
+// An area of a size that no processor of the tests has, with more than AVX in it, is copied to its end.
+func TestLargeState(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, size := range []uint32{576, 832, 2440, 2696, 3072} {
+		cpu := CPU{XFeatures: 0xe7, XSize: size}
+		f := &Frame{}
+		for i := range f.XSave[:size] {
+			f.XSave[i] = byte(r.Uint32())
 		}
-		g := &Frame{Regs: frame.Registers{Flags: f.Regs.Flags}}
-		var out Restored
-		RestoreSignal(g, whole[frameContext:], &out)
-		if out.Mask != 7 || out.FP != fp || out.Alt != s.Alt || out.BadSegment || g.Regs.R8 != f.Regs.R8 || g.Regs.IP != f.Regs.IP {
-			t.Fatalf("restored %+v, %+v", out, g.Regs)
+		state := stateOf(f)
+		state.mxcsr, state.mxcsrMask, state.present, state.unused = defaultMXCSR, 0, cpu.XFeatures, [7]uint64{}
+		area, _ := somewhere(FPAreaSize(&cpu), FPAreaSize(&cpu))
+		FPAreaIn(&cpu, area).save(&cpu, f)
+		g := &Frame{}
+		if !RestoreWholeFP(&cpu, g, FPAreaIn(&cpu, area)) {
+			t.Fatalf("%d bytes: refused", size)
 		}
-		at := int(fp - addr)
-		var area, rest []byte
-		if cut > at {
-			area, rest = low[at:], high
-		} else {
-			area = high[at-cut:]
-		}
-		size := FPSize(&cpu, area, rest)
-		if size != FPAreaSize(&cpu) || !RestoreFP(&cpu, g, area, rest, size) {
-			t.Fatalf("cut after %d bytes: floating point of %d bytes refused", cut, size)
-		}
+		clear(f.XSave[416:legacySize])
 		if g.XSave != f.XSave {
-			t.Fatalf("cut after %d bytes: another floating-point state", cut)
+			t.Errorf("%d bytes: another state", size)
 		}
+	}
+}
+
+// Handlers begin with the initial state, and a frame made of it shows it whatever was there before.
+func TestStateOfHandlers(t *testing.T) {
+	cpu := testCPU()
+	f := testFrame(rand.New(rand.NewPCG(7, 8)), &cpu)
+	enterFP(f)
+	area, _ := somewhere(FPAreaSize(&cpu), FPAreaSize(&cpu))
+	FPAreaIn(&cpu, area).save(&cpu, f)
+	initial := &Frame{}
+	ResetFP(initial)
+	if !bytes.Equal(area[:416], initial.XSave[:416]) || !bytes.Equal(area[576:832], initial.XSave[576:832]) {
+		t.Error("a frame made of the initial state shows another one")
+	}
+	if got := get64(area[xsaveHeader:]); got != featureX87|featureSSE {
+		t.Errorf("present: %#x", got)
+	}
+	g := &Frame{}
+	if RestoreWholeFP(&cpu, g, FPAreaIn(&cpu, area)) {
+		t.Error("an area without AVX counts as whole")
+	}
+	if !RestoreFP(&cpu, g, area, nil, FPSize(&cpu, area, nil)) || get64(g.XSave[xsaveHeader:]) != featureX87|featureSSE {
+		t.Error("the initial state does not come back")
 	}
 }
 
 // Whatever the area holds: what XRSTOR refuses is refused and leaves the initial state,
 // and components that are not present read as initial.
 func TestHostileFP(t *testing.T) {
-	cpu := Baseline()
-	cpu.XFeatures |= featureAVX
-	cpu.XSize = 832
+	cpu := testCPU()
 	r := rand.New(rand.NewPCG(3, 4))
 	f := testFrame(r, &cpu)
 	area, _ := somewhere(FPAreaSize(&cpu), FPAreaSize(&cpu))
-	reset := func() {
-		BuildSignal(&cpu, f, &SignalFrame{}, 0, uint64(SignalFrameSize), make([]byte, SignalFrameSize), area)
-	}
+	reset := func() { FPAreaIn(&cpu, area).save(&cpu, f) }
 	g := &Frame{}
 	initial := &Frame{}
 	ResetFP(initial)
@@ -118,9 +166,17 @@ func TestHostileFP(t *testing.T) {
 		{"too large", func() { put32(area[fxSoftware+16:], 833) }, true, legacySize},
 		{"odd", func() { put32(area[fxSoftware+16:], 577) }, true, 581},
 		{"huge", func() { put32(area[fxSoftware+16:], 1<<32-1) }, true, legacySize},
+		{"an extended size that is less", func() { put32(area[fxSoftware+4:], 831) }, true, legacySize},
+		{"fewer components than there are", func() { put64(area[fxSoftware+8:], 3) }, true, 836},
 	} {
 		reset()
+		if !RestoreWholeFP(&cpu, g, FPAreaIn(&cpu, area)) {
+			t.Fatal("a whole state is none")
+		}
 		c.harm()
+		if RestoreWholeFP(&cpu, g, FPAreaIn(&cpu, area)) {
+			t.Errorf("%s: counts as whole", c.name)
+		}
 		size := FPSize(&cpu, area, nil)
 		ok := RestoreFP(&cpu, g, area, nil, size)
 		if ok != c.ok || size != c.size {
@@ -178,17 +234,15 @@ func TestSegmentsOfFrames(t *testing.T) {
 		{strict, 0x47, 0x2b, 0x47, true, 0x44},
 		{strict, 0x10, 0x2b, 0x13, true, 0x10},
 	} {
-		var u userContext
-		u.Flags, u.Regs.CS, u.Regs.SS = c.flags, c.cs, c.ss
+		var u SignalContext
+		u.flags, u.regs.CS, u.regs.SS = c.flags, c.cs, c.ss
 		f := &Frame{Regs: frame.Registers{CS: userCS, SS: userSS}}
-		var out Restored
-		b := (*[SignalContextSize]byte)(unsafe.Pointer(&u))[:]
-		if got := ChangesCode(f, b); got != (c.wantCS != userCS) {
+		if got := ChangesCode(f, &u); got != (c.wantCS != userCS) {
 			t.Errorf("%+v: changes the code: %v", c, got)
 		}
-		RestoreSignal(f, b, &out)
-		if f.Regs.CS != c.wantCS || out.BadSegment != c.bad || out.Selector != c.selector || !c.bad && f.Regs.SS != userSS {
-			t.Errorf("%+v: CS %#x, SS %#x, %+v", c, f.Regs.CS, f.Regs.SS, out)
+		selector, ok := RestoreSignal(f, &u)
+		if f.Regs.CS != c.wantCS || ok == c.bad || selector != c.selector || !c.bad && f.Regs.SS != userSS {
+			t.Errorf("%+v: CS %#x, SS %#x, %v, %#x", c, f.Regs.CS, f.Regs.SS, ok, selector)
 		}
 	}
 }

@@ -39,16 +39,7 @@ var extendedParts = [...][][2]int{{{0, 24}, {32, 160}}, {{160, 416}}, {{576, 832
 func getExtended(cpu *CPU, f *Frame, _ bool, b []byte) {
 	n := copy(b[:cpu.XSize], f.XSave[:])
 	have := get64(b[xsaveHeader:])
-	for i, parts := range extendedParts {
-		for _, p := range parts {
-			if have>>i&1 == 0 && p[1] <= n {
-				clear(b[p[0]:p[1]])
-			}
-		}
-	}
-	if have&featureX87 == 0 {
-		put16(b[fxControl:], defaultFCW)
-	}
+	forgetFP(b[:n], have)
 	if have&(featureSSE|featureAVX) == 0 {
 		put32(b[fxMXCSR:], defaultMXCSR)
 	}
@@ -96,6 +87,6 @@ func setExtended(cpu *CPU, f *Frame, _ *bool, b []byte) Outcome {
 	copy(x, b)
 	put32(x[fxMXCSRMask:], 0)
 	clear(x[fxSoftware:legacySize])
-	forgetFP(f, features)
+	forgetFP(x, features)
 	return Stored
 }
