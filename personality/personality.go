@@ -224,8 +224,8 @@ func (p *Personality) prepare(t *task.Thread) unix.Errno {
 	return 0
 }
 
-// Syscalls implements instance.Caller.
-func (p *Personality) Syscalls() instance.Syscalls { return p.k }
+// Traps implements instance.Caller.
+func (p *Personality) Traps() instance.Traps { return p.k }
 
 // Handle is one event, to its end.
 func (p *Personality) Handle(ev *ipc.Event) {

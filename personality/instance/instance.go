@@ -34,15 +34,16 @@ type Personality[S any] interface {
 	Snapshot() *S
 }
 
-// Caller is a Personality that leaves the system calls of its programs to somebody else:
+// Trapper is a Personality that leaves the traps of its programs to somebody else:
 // nearly all events are some.
-type Caller interface {
-	Syscalls() Syscalls
+type Trapper interface {
+	Traps() Traps
 }
 
-// Syscalls handles events of kind EventSyscall.
-type Syscalls interface {
+// Traps handles events about threads of programs: Syscall those of kind EventSyscall, Trap the others.
+type Traps interface {
 	Syscall(ev *ipc.Event)
+	Trap(ev *ipc.Event)
 }
 
 // Config is what an instance is given.
@@ -86,16 +87,16 @@ func Configure[S any](t ipc.Transport, info *ipc.ServerInfo, pager *client.Clien
 type Instance[S any] struct {
 	Config[S]
 	p     Personality[S]
-	calls Syscalls
+	traps Traps
 	done  uint32 // number of the last order carried out
 	state object // of an unfinished swap
 }
 
 // Run is the whole life of an instance. It returns only with an error.
 func Run[S any](c Config[S], p Personality[S]) error {
-	in := &Instance[S]{Config: c, p: p, calls: plain[S]{p}}
-	if own, ok := p.(Caller); ok {
-		in.calls = own.Syscalls()
+	in := &Instance[S]{Config: c, p: p, traps: plain[S]{p}}
+	if own, ok := p.(Trapper); ok {
+		in.traps = own.Traps()
 	}
 	o := c.Page.Order()
 	in.done = o.Number
@@ -127,7 +128,9 @@ func (in *Instance[S]) serve() error {
 				}
 			}
 			if ev.Kind == ipc.EventSyscall {
-				in.calls.Syscall(ev)
+				in.traps.Syscall(ev)
+			} else if ev.Kind <= ipc.EventReport {
+				in.traps.Trap(ev)
 			} else if err := in.other(ev); err != nil {
 				return err
 			}
@@ -138,7 +141,7 @@ func (in *Instance[S]) serve() error {
 	}
 }
 
-// other handles an event that is no system call.
+// other handles an event that is not about a thread of a program.
 func (in *Instance[S]) other(ev *ipc.Event) error {
 	if ev.Kind != ipc.EventNotify || ev.Bits&supervise.HandOverBit == 0 {
 		in.p.Handle(ev)
@@ -150,10 +153,11 @@ func (in *Instance[S]) other(ev *ipc.Event) error {
 	return in.handOver()
 }
 
-// plain is a personality that handles its system calls itself.
+// plain is a personality that handles its traps itself.
 type plain[S any] struct{ p Personality[S] }
 
 func (c plain[S]) Syscall(ev *ipc.Event) { c.p.Handle(ev) }
+func (c plain[S]) Trap(ev *ipc.Event)    { c.p.Handle(ev) }
 
 // handOver is the old instance's part: from here on it takes no events, until
 // root says that nobody takes over. Being destroyed is the usual end.

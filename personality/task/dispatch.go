@@ -14,10 +14,15 @@ import (
 
 // Handle is one event of the kernel, to its end: when it returns every thread rests.
 func (k *Core) Handle(ev *ipc.Event) {
-	if ev.Kind == ipc.EventSyscall {
+	switch ev.Kind {
+	case ipc.EventSyscall:
 		k.Syscall(ev)
-	} else {
-		k.handleRare(ev)
+	case ipc.EventFault, ipc.EventException, ipc.EventReport:
+		k.Trap(ev)
+	case ipc.EventTimer:
+		k.Clock.SetNow(ev.Time)
+		k.armed = clock.Never
+		k.settle()
 	}
 }
 
@@ -40,7 +45,6 @@ func (k *Core) Syscall(ev *ipc.Event) {
 	t.Number = number
 	c := &t.call
 	isa.Arguments(f, &c.Args)
-	c.Again, c.TimedOut = false, false
 	if number != unix.SYS_RESTART_SYSCALL {
 		t.state = state.CallT{}
 	}
@@ -92,49 +96,33 @@ func (k *Core) settle() {
 	}
 }
 
-// handleRare is every event but a system call.
-func (k *Core) handleRare(ev *ipc.Event) {
+// Trap is Handle for what threads report that is no system call.
+func (k *Core) Trap(ev *ipc.Event) {
 	k.Clock.SetNow(ev.Time)
-	switch ev.Kind {
-	case ipc.EventFault:
-		if t := k.arrived(ev); t != nil {
-			k.fault(t, ev)
-		}
-	case ipc.EventException:
-		if t := k.arrived(ev); t != nil {
+	if t := k.find(ev); t != nil {
+		k.account(t, ev)
+		switch ev.Kind {
+		case ipc.EventException:
 			k.exception(t, ev)
+		case ipc.EventFault:
+			k.fault(t, ev)
+		default:
+			k.reported(t)
 		}
-	case ipc.EventReport:
-		if t := k.arrived(ev); t != nil {
-			if k.Clock.WatchesCPU(t.Proc.Pid) {
-				k.Clock.CheckCPU(t.Proc.Pid)
-			}
-			if t.ThreadT.Rseq != 0 {
-				t.attention |= AttendRseq
-			}
-			t.become(Leaving)
-			k.run(t)
-		}
-	case ipc.EventTimer:
-		k.armed = clock.Never
 	}
-	k.settle()
+	if !k.quiet() {
+		k.Settle()
+	}
 }
 
 // quiet reports whether an event set nothing off that Settle would have to look at:
 // the case of nearly every system call.
 func (k *Core) quiet() bool {
-	e := k.Clock.Earliest()
-	return len(k.ready) == 0 && k.Waits.Idle() && e >= k.armed && e > k.Clock.Now()
-}
-
-// arrived finds the thread of an event that is no system call.
-func (k *Core) arrived(ev *ipc.Event) *Thread {
-	t := k.find(ev)
-	if t != nil {
-		k.account(t, ev)
+	if len(k.ready) != 0 || !k.Waits.Idle() {
+		return false
 	}
-	return t
+	e := k.Clock.Earliest()
+	return e >= k.armed && e > k.Clock.Now()
 }
 
 // find finds the thread of an event; nil when it is stale.
@@ -178,8 +166,8 @@ func (k *Core) account(t *Thread, ev *ipc.Event) {
 
 // handler is what runs for a number.
 func (k *Core) handler(number int32) Handler {
-	if uint32(number) < TableSize && k.Table[number] != nil {
-		return k.Table[number]
+	if n := uint32(number); n < TableSize && k.Table[n] != nil {
+		return k.Table[n]
 	}
 	return k.absent(number)
 }
@@ -281,7 +269,9 @@ func (k *Core) rerun(t *Thread, timedOut bool) Result {
 		number = t.RestartNumber
 	}
 	isa.Arguments(t.frame, &c.Args)
-	return k.Table[number](c)
+	r := k.Table[number](c)
+	c.Again, c.TimedOut = false, false
+	return r
 }
 
 // unblock forgets what a thread waited for.
@@ -487,6 +477,18 @@ func (k *Core) resume(t *Thread) {
 	}
 }
 
+// reported is a thread that was recalled, or asked to report.
+func (k *Core) reported(t *Thread) {
+	if k.Clock.WatchesCPU(t.Proc.Pid) {
+		k.Clock.CheckCPU(t.Proc.Pid)
+	}
+	if t.ThreadT.Rseq != 0 {
+		t.attention |= AttendRseq
+	}
+	t.become(Leaving)
+	k.run(t)
+}
+
 // fault is a page fault that the pager could not resolve.
 func (k *Core) fault(t *Thread, ev *ipc.Event) {
 	t.become(Leaving)
@@ -563,7 +565,7 @@ func (k *Core) strike(t *Thread, i *signal.Info) {
 		k.Force(t, *i)
 		return
 	}
-	if !k.holdForSignal(t, i) {
+	if t.trace == nil || !k.holdForSignal(t, i) {
 		k.deliver(t, i)
 	}
 }

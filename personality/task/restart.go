@@ -67,7 +67,9 @@ func RestartCall(c *Call) Result {
 	}
 	c.Again = true
 	c.TimedOut = c.State.Deadline != 0 && c.State.Deadline <= c.K.Now()
-	return c.K.Table[t.RestartNumber](c)
+	r := c.K.Table[t.RestartNumber](c)
+	c.Again, c.TimedOut = false, false
+	return r
 }
 
 // DisarmRestart forgets an interrupted call, as sigreturn(2) and execve(2) do.

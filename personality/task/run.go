@@ -68,8 +68,8 @@ var transitions = [runStates][]Transition{
 	Dumping:  {{Exiting, "the core file is written"}},
 }
 
-// allowed has the transitions as bits.
-var allowed = func() (a [runStates]uint16) {
+// allowed has the transitions as bits. Its length makes any index below it one that needs no check.
+var allowed = func() (a [16]uint16) {
 	for from, list := range transitions {
 		for _, t := range list {
 			a[from] |= 1 << t.To
@@ -80,7 +80,7 @@ var allowed = func() (a [runStates]uint16) {
 
 // become is where a thread's state changes. Handle writes two transitions out: into a call and back.
 func (t *Thread) become(to RunState) {
-	if allowed[t.Run]>>to&1 == 0 {
+	if allowed[t.Run%16]&(1<<(to%16)) == 0 {
 		panic("task: transition from " + t.Run.String() + " to " + to.String())
 	}
 	if observed {

@@ -58,12 +58,12 @@ type waiter struct {
 
 // Table holds the waits of one personality.
 type Table struct {
+	woken []Thread
+	taken int // how many of woken have been
 	// queues hold the waiters in the order they were added, by the low bits of what they
 	// wait for: most things that change have nobody waiting for them, and few share a queue.
 	queues [queueCount][]waiter
 	order  uint64
-	woken  []Thread
-	taken  int // how many of woken have been
 }
 
 const queueCount = 256
