@@ -124,10 +124,24 @@ func SignalFrameIn(b []byte) *SignalFrame { return userabi.SignalFrameIn(b) }
 // FPAreaIn is the floating-point area at the beginning of b.
 func FPAreaIn(cpu *CPU, b []byte) *FPArea { return userabi.FPAreaIn(cpu, b) }
 
-// EnterHandler writes the registers to a placed signal frame and area, and makes them those that a handler begins
-// with (MaskGeneral, MaskControl, MaskFP, and MaskSegments where the program was not Native).
-func EnterHandler(cpu *CPU, f *Frame, s *SignalFrame, area *FPArea, addr, fp uint64, number int32, ip uint64) {
-	userabi.EnterHandler(cpu, f, s, area, addr, fp, number, ip)
+// EnterHandler writes the registers to a placed signal frame, and makes them those that a handler begins with (MaskGeneral,
+// MaskControl, and MaskSegments where the program was not Native).
+func EnterHandler(f *Frame, s *SignalFrame, addr, fp uint64, number int32, ip uint64) {
+	userabi.EnterHandler(f, s, addr, fp, number, ip)
+}
+
+// SaveFP writes the floating-point state to an area, and makes it what handlers begin with (MaskFP).
+func SaveFP(cpu *CPU, f *Frame, a *FPArea) { userabi.SaveFP(cpu, f, a) }
+
+// SignalFrameOn, SignalContextOn and FPAreaOn are what lies on one page of the program; nil: it goes on on another.
+func SignalFrameOn(cpu *CPU, page *[PageSize]byte, addr, fp uint64) (*SignalFrame, *FPArea) {
+	return userabi.SignalFrameOn(cpu, page, addr, fp)
+}
+func SignalContextOn(page *[PageSize]byte, addr uint64) *SignalContext {
+	return userabi.SignalContextOn(page, addr)
+}
+func FPAreaOn(cpu *CPU, page *[PageSize]byte, addr uint64) *FPArea {
+	return userabi.FPAreaOn(cpu, page, addr)
 }
 
 // SetFault says what an instruction did last that faulted.

@@ -34,7 +34,9 @@ type Spot struct {
 	page  uint64 // number of the page + 1; 0: nothing is remembered
 	freed uint64 // table.Header.NodesFreed
 	entry *table.Entry
-	_     uint64 // indexing shifts
+	was   table.Entry // what the entry said, present
+	frame *Page       // behind it then
+	_     [3]uint64   // indexing shifts
 }
 
 // Of is where the page of va is remembered, if it is.
@@ -43,22 +45,25 @@ func (s *Spots) Of(va uint64) *Spot { return &s[va>>table.PageShift%uint64(len(s
 // Spotted is the frame behind va, if spot remembers its page and the access needs
 // no Resolve; else nil. In the way of every copy to and from a program.
 func (c *Client) Spotted(spot *Spot, va uint64, access ipc.Access) *Page {
-	if spot.page == va>>table.PageShift+1 && spot.freed == c.view.Header.NodesFreed {
-		if e := *spot.entry; e.Allows(access) {
-			return c.window.Frame(e)
-		}
+	if spot.page == va>>table.PageShift+1 && spot.freed == c.view.Header.NodesFreed && *spot.entry == spot.was && table.Entry(access)&^spot.was == 0 {
+		return spot.frame
 	}
 	return nil
 }
 
-// Remember makes spot remember va's page of the space s; false: it was never touched.
+// Remember makes spot remember va's page of the space s; false: it is not present.
 func (c *Client) Remember(spot *Spot, s Space, va uint64) bool {
 	page := va >> table.PageShift
 	l := c.leaf(s, page)
 	if !l.holds(s, page, c) && !c.findLeaf(l, s, page) {
 		return false
 	}
-	spot.page, spot.freed, spot.entry = page+1, l.freed, &l.node[page%table.NodeEntries]
+	entry := &l.node[page%table.NodeEntries]
+	frame := c.PageAt(*entry)
+	if frame == nil {
+		return false
+	}
+	*spot = Spot{page: page + 1, freed: l.freed, entry: entry, was: *entry, frame: frame}
 	return true
 }
 

@@ -35,6 +35,9 @@ type Action struct {
 	Mask     Set
 }
 
+// Plain reports whether the action is a handler that stays installed when it runs.
+func (a *Action) Plain() bool { return a.Handler > Ign && a.Flags&ResetHand == 0 }
+
 // Handlers is the actions of a process, shared between processes with CLONE_SIGHAND.
 type Handlers struct {
 	ID     uint64

@@ -45,20 +45,10 @@ func (k *Core) handle(t *Thread, i *signal.Info, a *signal.Action) bool {
 	if t.ThreadT.Rseq != 0 && !k.cutOff(t) {
 		k.cannotHandle(t, i) // and the frame is made, for that signal to interrupt
 	}
-	pushed := k.pushFrame(t, i, a)
-	t.KeepMask()
-	if !pushed {
+	if !k.pushFrame(t, i, a) {
+		t.KeepMask()
 		k.cannotHandle(t, i)
 		return false
-	}
-	m := t.Blocked() | a.Mask
-	if a.Flags&signal.NoDefer == 0 {
-		m |= signal.Bit(i.Signo)
-	}
-	if t.Proc.Signals.Pending == 0 {
-		t.setMask(m)
-	} else {
-		k.SetMask(t, m)
 	}
 	return true
 }
@@ -93,7 +83,7 @@ func (k *Core) deliverDefault(t *Thread, i *signal.Info) bool {
 	return false
 }
 
-// pushFrame writes the signal frame and points the thread at its handler. False
+// pushFrame writes the signal frame, points the thread at its handler and blocks what that wants blocked. False
 // when the frame cannot be written.
 func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	if a.Flags&signal.Restorer == 0 {
@@ -111,11 +101,13 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	}
 	var s *isa.SignalFrame
 	var area *isa.FPArea
-	page, off := t.MM.Page(at, ipc.Write), at%isa.PageSize
-	if page != nil && off+uint64(isa.SignalSize(&k.CPU, at, fp)) <= isa.PageSize {
-		s, area = isa.SignalFrameIn(page[off:]), isa.FPAreaIn(&k.CPU, page[fp%isa.PageSize:])
-	} else if s, area = k.frameApart(t, at, fp); s == nil {
-		return false
+	if page := t.MM.Page(at, ipc.Write); page != nil {
+		s, area = isa.SignalFrameOn(&k.CPU, page, at, fp)
+	}
+	if s == nil {
+		if s, area = k.frameApart(t, at, fp); s == nil {
+			return false
+		}
 	}
 
 	s.Restorer = a.Restorer
@@ -125,6 +117,7 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	s.Mask = t.Mask
 	if t.RestoreMask {
 		s.Mask = t.SavedMask
+		t.KeepMask()
 	}
 	isa.SetFault(s, t.FaultAddress, t.FaultError, t.FaultVector)
 	i.Put(&s.Info)
@@ -133,12 +126,22 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 		k.syncSelectors(t)
 		t.Change(ipc.MaskSegments)
 	}
-	isa.EnterHandler(&k.CPU, f, s, area, at, fp, i.Signo, a.Handler)
+	isa.EnterHandler(f, s, at, fp, i.Signo, a.Handler)
+	isa.SaveFP(&k.CPU, f, area)
 	if k.apart.used() {
 		k.apart.spread()
 	}
 	if t.AltFlags&altDisarm != 0 {
 		t.AltBase, t.AltSize, t.AltFlags = 0, 0, ssDisable
+	}
+	m := t.Blocked() | a.Mask
+	if a.Flags&signal.NoDefer == 0 {
+		m |= signal.Bit(i.Signo)
+	}
+	if t.Proc.Signals.Pending == 0 {
+		t.setMask(m)
+	} else {
+		k.SetMask(t, m)
 	}
 	return true
 }

@@ -327,6 +327,10 @@ func (k *Core) interrupt(t *Thread) {
 
 // run steps a thread until it rests.
 func (k *Core) run(t *Thread) {
+	if t.attention == 0 && t.Run == Leaving && !isa.InCall(t.frame) {
+		k.resume(t) // what leave does when there is nothing to look at
+		return
+	}
 	for {
 		switch t.Run {
 		case Leaving:
@@ -524,7 +528,7 @@ func (k *Core) faultSignal(t *Thread, ev *ipc.Event, i signal.Info) {
 // exception is any other exception of a program.
 func (k *Core) exception(t *Thread, ev *ipc.Event) {
 	t.become(Leaving)
-	if isa.IsBreakpoint(ev.Vector) && k.probeHit(t) {
+	if isa.IsBreakpoint(ev.Vector) && t.MM.Probed && k.probeHit(t) {
 		return
 	}
 	if t.attention&AttendProbe != 0 {
@@ -561,6 +565,12 @@ func (k *Core) exception(t *Thread, ev *ipc.Event) {
 // strike is Force and the delivery at once where nothing comes before: no signal waits, and
 // this one is the first that leave would take.
 func (k *Core) strike(t *Thread, i *signal.Info) {
+	if a := t.Handlers.Of(i.Signo); t.undisturbed() && !t.Blocked().Has(i.Signo) && a.Plain() {
+		if !k.pushFrame(t, i, a) {
+			k.cannotHandle(t, i)
+		}
+		return
+	}
 	if t.attention&attendLeaving != 0 || t.shields(i.Signo) {
 		k.Force(t, *i)
 		return

@@ -10,7 +10,7 @@ import (
 // then the decision about an interrupted call. The order is that of
 // Linux's exit_to_user_mode_loop.
 func (k *Core) leave(t *Thread) {
-	if t.attention == 0 && !isa.InCall(t.frame) || t.attention&(AttendProbe|AttendExit) == AttendProbe {
+	if t.attention&(AttendProbe|AttendExit) == AttendProbe {
 		k.resume(t)
 		return
 	}

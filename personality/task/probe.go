@@ -53,7 +53,7 @@ func (t *Thread) target() *uprobe.Target {
 
 // probeHit is a breakpoint. It reports whether it was a uprobe's and is dealt with.
 func (k *Core) probeHit(t *Thread) bool {
-	return t.MM != nil && t.MM.Probed && k.probeOutcome(t, k.Probes.Breakpoint(t.target()))
+	return k.probeOutcome(t, k.Probes.Breakpoint(t.target()))
 }
 
 // probeOutcome does with a thread what uprobes have decided; false: the exception is not theirs.

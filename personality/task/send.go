@@ -88,11 +88,11 @@ func (k *Core) Send(t *Thread, p *Process, i *signal.Info) (bool, unix.Errno) {
 // was done, it is a case for Send.
 func (k *Core) Raise(t *Thread, i *signal.Info) bool {
 	n, p := i.Signo, t.Proc
-	if !signal.Valid(n) || t.attention != 0 || t.trace != nil || t.ThreadT.Rseq != 0 || (signal.Set(t.Mask) | prepared).Has(n) {
+	if !signal.Valid(n) || !t.undisturbed() || (signal.Set(t.Mask) | prepared).Has(n) {
 		return false
 	}
 	a := t.Handlers.Of(n)
-	if a.Handler <= signal.Ign || a.Flags&signal.ResetHand != 0 {
+	if !a.Plain() {
 		return false
 	}
 	if (n >= signal.RealTime || i.Code < 0) && *k.queuedOf(t.Cred.UID) >= p.Limits[rlimitSigPending].Cur {
@@ -100,7 +100,9 @@ func (k *Core) Raise(t *Thread, i *signal.Info) bool {
 	}
 	k.Waits.Wake(wait.ID(p.SignalId), wait.In)
 	isa.SetResult(t.frame, 0)
-	k.handle(t, i, a)
+	if !k.pushFrame(t, i, a) {
+		k.cannotHandle(t, i)
+	}
 	return true
 }
 

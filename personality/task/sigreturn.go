@@ -15,12 +15,15 @@ func SignalReturn(c *Call) Result {
 	f := t.frame
 	t.DisarmRestart()
 	at := isa.SignalReturn(f)
-	page, off := t.MM.Page(at, ipc.Read), at%isa.PageSize // most often all of the frame
+	page := t.MM.Page(at, ipc.Read) // most often all of the frame
 	var u *isa.SignalContext
-	if page != nil && off+uint64(isa.SignalContextSize) <= isa.PageSize && at%wordSize == 0 {
-		u = isa.SignalContextIn(page[off:])
-	} else if u = k.copyContext(t, at); u == nil {
-		return k.badFrame(t)
+	if page != nil {
+		u = isa.SignalContextOn(page, at)
+	}
+	if u == nil {
+		if u = k.copyContext(t, at); u == nil {
+			return k.badFrame(t)
+		}
 	}
 	if isa.ChangesCode(f, u) {
 		k.syncSelectors(t)
@@ -30,13 +33,14 @@ func SignalReturn(c *Call) Result {
 	t.changed |= ipc.MaskGeneral | ipc.MaskControl | ipc.MaskFP
 	t.setMask(signal.Set(u.Mask))
 
-	fp := isa.FPOf(u)
-	near := fp - at + off // from the beginning of the page
-	if page == nil || near > isa.PageSize-uint64(isa.FPAreaSize(&k.CPU)) || fp%isa.FPAlign != 0 ||
-		!isa.RestoreWholeFP(&k.CPU, f, isa.FPAreaIn(&k.CPU, page[near:])) {
-		if !k.restoreFP(t, fp) {
-			return k.badFrame(t)
+	fp, whole := isa.FPOf(u), false
+	if page != nil && fp/isa.PageSize == at/isa.PageSize {
+		if area := isa.FPAreaOn(&k.CPU, page, fp); area != nil {
+			whole = isa.RestoreWholeFP(&k.CPU, f, area)
 		}
+	}
+	if !whole && !k.restoreFP(t, fp) {
+		return k.badFrame(t)
 	}
 	if u.Alt.Size != t.AltSize || u.Alt.Base != t.AltBase || u.Alt.Flags != t.AltFlags {
 		t.SetAltStack(u.Alt, isa.MinimumSignalStack) // what cannot be is left as it is
@@ -48,8 +52,6 @@ func SignalReturn(c *Call) Result {
 	}
 	return NoReturn
 }
-
-const wordSize = 8
 
 // copyContext is a copy of the context at va, nil if it cannot be read.
 func (k *Core) copyContext(t *Thread, va uint64) *isa.SignalContext {

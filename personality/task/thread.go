@@ -113,5 +113,10 @@ func (t *Thread) Leader() bool { return t.Tid == t.Proc.Pid }
 // Alive reports whether the thread can still run.
 func (t *Thread) Alive() bool { return t.Run != Dead && t.Run != Exiting && t.Run != Dumping }
 
+// undisturbed: nothing is to be looked at when the thread's next handler runs but whether it blocks the signal.
+func (t *Thread) undisturbed() bool {
+	return t.attention == 0 && t.trace == nil && t.ThreadT.Rseq == 0
+}
+
 // Blocked is the signal mask.
 func (t *Thread) Blocked() signal.Set { return signal.Set(t.Mask) }

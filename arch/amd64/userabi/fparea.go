@@ -16,12 +16,12 @@ type softwareBytes struct {
 
 // FPArea is the beginning of a floating-point area.
 type FPArea struct {
-	_                [fxMXCSR]byte
-	mxcsr, mxcsrMask uint32
-	_                [fxSoftware - fxMXCSR - 8]byte
-	software         softwareBytes
-	present          uint64 // XSTATE_BV
-	unused           [headerSize/8 - 1]uint64
+	_        [fxMXCSR]byte
+	control  uint64 // MXCSR, and above it MXCSR_MASK
+	_        [fxSoftware - fxMXCSR - 8]byte
+	software softwareBytes
+	present  uint64 // XSTATE_BV
+	unused   [headerSize/8 - 1]uint64
 }
 
 const (
@@ -38,6 +38,14 @@ const (
 
 // FPAreaIn is the area at the beginning of b, which is FPAreaSize bytes long and aligned for words.
 func FPAreaIn(cpu *CPU, b []byte) *FPArea { return (*FPArea)(unsafe.Pointer(&b[:FPAreaSize(cpu)][0])) }
+
+// FPAreaOn is the area at addr on its page; nil: it does not lie there, or not as XSAVE would place it.
+func FPAreaOn(cpu *CPU, page *[PageSize]byte, addr uint64) *FPArea {
+	if addr%PageSize > PageSize-uint64(FPAreaSize(cpu)) || addr%FPAlign != 0 {
+		return nil
+	}
+	return (*FPArea)(unsafe.Pointer(&page[addr%PageSize]))
+}
 
 // stateOf is the XSAVE area of a frame.
 func stateOf(f *Frame) *FPArea { return (*FPArea)(unsafe.Pointer(&f.XSave)) }
@@ -59,26 +67,25 @@ func copyState(to, from *FPArea, n int)
 // FPAreaSize is the size of a floating-point area with all that the processor has.
 func FPAreaSize(cpu *CPU) int { return int(cpu.XSize) + magic2Size }
 
-// save writes the floating-point state in f, which must have been synced, to the area.
-func (a *FPArea) save(cpu *CPU, f *Frame) {
-	from := stateOf(f)
-	copyState(a, from, int(cpu.XSize))
-	a.software = softwareBytes{Magic1: xstateMagic1, ExtendedSize: cpu.XSize + magic2Size, Features: cpu.XFeatures, Size: cpu.XSize}
+// SaveFP writes the floating-point state in f, which must have been synced, to the area, and makes it what handlers start
+// with, the initial one (group MaskFP; fpu__clear_user_states of Linux): of that, the bytes of components do not count.
+func SaveFP(cpu *CPU, f *Frame, a *FPArea) {
+	state := stateOf(f)
+	copyState(a, state, int(cpu.XSize))
+	sw := &a.software
+	sw.Magic1, sw.ExtendedSize = xstateMagic1, cpu.XSize+magic2Size
+	sw.Features, sw.Size = cpu.XFeatures, cpu.XSize
+	sw.Rest = [7]uint32{}
 	// A handler may change x87 and SSE state, which sigreturn must then take from here.
-	present := from.present
+	present := state.present
 	a.present = present | featureX87 | featureSSE
 	a.unused = [headerSize/8 - 1]uint64{}
 	if present != cpu.XFeatures {
 		forgetFP(a.bytes(int(cpu.XSize)), present)
 	}
 	*a.magic2(cpu) = xstateMagic2
-}
-
-// enterFP makes the state in f what handlers start with, the initial one (fpu__clear_user_states of Linux).
-// The bytes of components that are not present do not count.
-func enterFP(f *Frame) {
-	a := stateOf(f)
-	a.mxcsr, a.mxcsrMask, a.present = defaultMXCSR, 0, 0
+	state.control = defaultMXCSR
+	state.present = 0
 }
 
 // gather copies what lies at offset at of memory of two pieces.
@@ -126,10 +133,8 @@ func RestoreWholeFP(cpu *CPU, f *Frame, a *FPArea) bool {
 	}
 	to := stateOf(f)
 	copyState(to, a, int(cpu.XSize))
-	to.mxcsr &= mxcsrMask
-	to.mxcsrMask = 0
+	to.control &= mxcsrMask
 	to.present = cpu.XFeatures
-	to.unused = [headerSize/8 - 1]uint64{}
 	return true
 }
 

@@ -96,15 +96,24 @@ func SignalFrameIn(b []byte) *SignalFrame {
 	return (*SignalFrame)(unsafe.Pointer(&b[:SignalFrameSize][0]))
 }
 
+// SignalFrameOn is a frame that is placed at addr, with the floating-point area at fp, on the page of addr; nil: they do not lie on one.
+func SignalFrameOn(cpu *CPU, page *[PageSize]byte, addr, fp uint64) (*SignalFrame, *FPArea) {
+	if addr%PageSize+uint64(SignalSize(cpu, addr, fp)) > PageSize {
+		return nil, nil
+	}
+	return (*SignalFrame)(unsafe.Pointer(&page[addr%PageSize])), (*FPArea)(unsafe.Pointer(&page[fp%PageSize]))
+}
+
 // Bytes are those of the frame.
 func (s *SignalFrame) Bytes() []byte { return (*[SignalFrameSize]byte)(unsafe.Pointer(s))[:] }
 
 // handlerClears are the flags a handler starts without: trap, direction, resume.
 const handlerClears = 1<<8 | 1<<10 | 1<<16
 
-// EnterHandler writes the registers to the frame s, which is placed at addr, and the floating-point state, which must have
-// been synced, to the area, which is placed at fp. It makes the registers those that a handler at ip begins with (groups MaskGeneral, MaskControl and MaskFP; MaskSegments where the code was not Native).
-func EnterHandler(cpu *CPU, f *Frame, s *SignalFrame, area *FPArea, addr, fp uint64, number int32, ip uint64) {
+// EnterHandler writes the registers to the frame s, which is placed at addr with its floating-point area at fp, and makes
+// them those that a handler at ip begins with (groups MaskGeneral and MaskControl; MaskSegments where the code was not
+// Native).
+func EnterHandler(f *Frame, s *SignalFrame, addr, fp uint64, number int32, ip uint64) {
 	r, c := &f.Regs, &s.regs
 	s.link = 0
 	s.flags = ucXState | ucSS
@@ -128,8 +137,6 @@ func EnterHandler(cpu *CPU, f *Frame, s *SignalFrame, area *FPArea, addr, fp uin
 	r.CS = userCS
 	r.SS = userSS
 	r.OrigAX = NoCall
-	area.save(cpu, f)
-	enterFP(f)
 }
 
 // SetFault says what an instruction did last that faulted.
@@ -149,6 +156,14 @@ func SignalContextIn(b []byte) *SignalContext {
 	return (*SignalContext)(unsafe.Pointer(&b[:SignalContextSize][0]))
 }
 
+// SignalContextOn is the context at addr on its page; nil: it is not aligned for words, or goes on on another page.
+func SignalContextOn(page *[PageSize]byte, addr uint64) *SignalContext {
+	if addr%PageSize > PageSize-uint64(SignalContextSize) || addr%8 != 0 {
+		return nil
+	}
+	return (*SignalContext)(unsafe.Pointer(&page[addr%PageSize]))
+}
+
 // FP is the address of the floating-point area; 0: initial state.
 func (c *SignalContext) FP() uint64 { return c.regs.FP }
 
@@ -166,6 +181,10 @@ func RestoreSignal(f *Frame, u *SignalContext) (selector uint64, ok bool) {
 	r.DI, r.SI, r.BP, r.BX, r.DX, r.AX, r.CX, r.SP, r.IP = b.DI, b.SI, b.BP, b.BX, b.DX, b.AX, b.CX, b.SP, b.IP
 	r.Flags = r.Flags&^settableFlags | b.Flags&settableFlags
 	r.OrigAX = NoCall
+	if b.CS == userCS && b.SS == userSS {
+		r.CS, r.SS = userCS, userSS
+		return 0, true
+	}
 	r.CS, r.SS = uint64(b.CS|3), uint64(b.SS|3)
 	if u.flags&ucStrictSS == 0 && r.CS == userCS {
 		r.SS = userSS // a frame of a program that knows nothing of stack segments

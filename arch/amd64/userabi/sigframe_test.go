@@ -56,7 +56,8 @@ func TestSignalFrame(t *testing.T) {
 	s.Restorer, s.Mask, s.Alt = 6, 7, AltStack{Base: 8, Flags: 1, Size: 9}
 	s.SetFault(10, 11, 12)
 	area := whole[fp-addr:]
-	EnterHandler(&cpu, f, s, FPAreaIn(&cpu, area), addr, fp, 13, 5)
+	EnterHandler(f, s, addr, fp, 13, 5)
+	SaveFP(&cpu, f, FPAreaIn(&cpu, area))
 	for _, w := range []struct {
 		at   int
 		want uint64
@@ -102,15 +103,16 @@ func TestLargeState(t *testing.T) {
 			f.XSave[i] = byte(r.Uint32())
 		}
 		state := stateOf(f)
-		state.mxcsr, state.mxcsrMask, state.present, state.unused = defaultMXCSR, 0, cpu.XFeatures, [7]uint64{}
+		state.control, state.present, state.unused = defaultMXCSR, cpu.XFeatures, [7]uint64{}
+		was := *f
 		area, _ := somewhere(FPAreaSize(&cpu), FPAreaSize(&cpu))
-		FPAreaIn(&cpu, area).save(&cpu, f)
+		SaveFP(&cpu, f, FPAreaIn(&cpu, area))
 		g := &Frame{}
 		if !RestoreWholeFP(&cpu, g, FPAreaIn(&cpu, area)) {
 			t.Fatalf("%d bytes: refused", size)
 		}
-		clear(f.XSave[416:legacySize])
-		if g.XSave != f.XSave {
+		clear(was.XSave[416:legacySize])
+		if g.XSave != was.XSave {
 			t.Errorf("%d bytes: another state", size)
 		}
 	}
@@ -120,9 +122,9 @@ func TestLargeState(t *testing.T) {
 func TestStateOfHandlers(t *testing.T) {
 	cpu := testCPU()
 	f := testFrame(rand.New(rand.NewPCG(7, 8)), &cpu)
-	enterFP(f)
 	area, _ := somewhere(FPAreaSize(&cpu), FPAreaSize(&cpu))
-	FPAreaIn(&cpu, area).save(&cpu, f)
+	SaveFP(&cpu, f, FPAreaIn(&cpu, area))
+	SaveFP(&cpu, f, FPAreaIn(&cpu, area))
 	initial := &Frame{}
 	ResetFP(initial)
 	if !bytes.Equal(area[:416], initial.XSave[:416]) || !bytes.Equal(area[576:832], initial.XSave[576:832]) {
@@ -147,7 +149,10 @@ func TestHostileFP(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	f := testFrame(r, &cpu)
 	area, _ := somewhere(FPAreaSize(&cpu), FPAreaSize(&cpu))
-	reset := func() { FPAreaIn(&cpu, area).save(&cpu, f) }
+	reset := func() {
+		g := *f
+		SaveFP(&cpu, &g, FPAreaIn(&cpu, area))
+	}
 	g := &Frame{}
 	initial := &Frame{}
 	ResetFP(initial)
