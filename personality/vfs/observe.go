@@ -17,13 +17,16 @@ type Observer interface {
 
 // happened tells those who watch a file, or the directory it is in.
 func (v *VFS) happened(d *Dentry, what uint32) {
-	if (d.Inode.Flags|d.Parent.Inode.Flags)&InodeObserved != 0 {
+	if v.Observed != 0 {
 		v.tell(d, what)
 	}
 }
 
 func (v *VFS) tell(d *Dentry, what uint32) {
 	in, dir := d.Inode, d.Parent.Inode
+	if (in.Flags|dir.Flags)&InodeObserved == 0 {
+		return
+	}
 	if in.IsDir() {
 		what |= unix.IN_ISDIR
 	}

@@ -35,7 +35,11 @@ func (c *Context) ReadAt(f *File, io *usermem.IO, off int64) (int, unix.Errno) {
 // Write is write(2) on a description opened for writing.
 func (c *Context) Write(f *File, io *usermem.IO) (int, unix.Errno) {
 	if f.Modes&ModeSeek == 0 {
-		return c.written(f, io)
+		n, e := f.Ops.Write(c, f, io, 0)
+		if n > 0 {
+			c.V.happened(f.D, unix.IN_MODIFY)
+		}
+		return n, e
 	}
 	n, off, e := c.write(f, io, f.Pos, f.Flags&unix.O_APPEND != 0)
 	if n > 0 {
@@ -48,18 +52,9 @@ func (c *Context) Write(f *File, io *usermem.IO) (int, unix.Errno) {
 // WriteAt is pwrite(2). As on Linux, O_APPEND wins over off (pwrite(2) BUGS).
 func (c *Context) WriteAt(f *File, io *usermem.IO, off int64, atEnd bool) (int, unix.Errno) {
 	if f.Modes&ModeSeek == 0 {
-		return c.written(f, io)
+		return c.Write(f, io)
 	}
 	n, _, e := c.write(f, io, off, atEnd || f.Flags&unix.O_APPEND != 0)
-	if n > 0 {
-		c.V.happened(f.D, unix.IN_MODIFY)
-	}
-	return n, e
-}
-
-// written writes to what has no position: a pipe, a terminal.
-func (c *Context) written(f *File, io *usermem.IO) (int, unix.Errno) {
-	n, e := f.Ops.Write(c, f, io, 0)
 	if n > 0 {
 		c.V.happened(f.D, unix.IN_MODIFY)
 	}

@@ -144,6 +144,7 @@ func (i *Instance) Add(c *vfs.Context, p vfs.Path, mask uint32) (int32, unix.Err
 func (m *Instances) observe(w *watch) {
 	w.in.Flags |= vfs.InodeObserved
 	m.watched[w.in] = append(m.watched[w.in], w)
+	m.v.Observed = len(m.watched)
 }
 
 // Remove is inotify_rm_watch(2).
@@ -170,6 +171,7 @@ func (m *Instances) forget(w *watch) {
 		delete(m.watched, w.in)
 		w.in.Flags &^= vfs.InodeObserved
 	}
+	m.v.Observed = len(m.watched)
 	if w.path.D != nil {
 		m.v.Unpin(w.path)
 	}
