@@ -15,6 +15,7 @@ var straceDeviations = []deviation{
 	{test: "xet_robust_list*", got: "SKIP", why: namespaces},
 	{test: "*--pidns-translation*", got: "SKIP", why: namespaces},
 	{test: "pidns-cache", got: "SKIP", why: namespaces},
+	{test: "prctl-tsc", got: "FAIL", why: "PR_TSC_SIGSEGV is EINVAL: the kernel lets every program read the time-stamp counter"},
 	{test: "int_0x80", why: compat},
 	{test: "ioctl_sock*", got: "SKIP", why: noInternet},
 	{test: "ioctl_uffdio", got: "SKIP", why: "userfaultfd(2) is ENOSYS, as Linux without CONFIG_USERFAULTFD"},
