@@ -242,6 +242,19 @@ func (p *Prog) Store32(va uint64, v uint32) {
 // Store8 writes a byte.
 func (p *Prog) Store8(va uint64, v byte) { p.Set(va, []byte{v}) }
 
+// Bytes reads as many bytes at va as a system call said that there are. It goes page by page and stops where nothing is: what a
+// damaged register says may be any number.
+func (p *Prog) Bytes(va uint64, n int64) (b []byte) {
+	for n > 0 {
+		some := make([]byte, min(n, int64(ipc.PageSize-va%ipc.PageSize)))
+		if !p.Get(va, some) {
+			break
+		}
+		b, va, n = append(b, some...), va+uint64(len(some)), n-int64(len(some))
+	}
+	return b
+}
+
 // String reads the NUL-terminated string at va.
 func (p *Prog) String(va uint64) string {
 	var s []byte

@@ -89,9 +89,7 @@ func readLine(p *kernel.Prog) (text string) {
 	p.Scratch(func() {
 		at := p.Alloc(64)
 		if n := p.Syscall(unix.SYS_READ, 0, at, 64); n > 0 {
-			b := make([]byte, n)
-			p.Get(at, b)
-			text = string(b)
+			text = string(p.Bytes(at, n))
 		}
 	})
 	return text

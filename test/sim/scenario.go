@@ -114,9 +114,7 @@ func read(p *kernel.Prog, fd uint64, n int) (text string, result int64) {
 	p.Scratch(func() {
 		at := p.Alloc(uint64(n))
 		if result = p.Syscall(unix.SYS_READ, fd, at, uint64(n)); result > 0 {
-			b := make([]byte, result)
-			p.Get(at, b)
-			text = string(b)
+			text = string(p.Bytes(at, result))
 		}
 	})
 	return text, result

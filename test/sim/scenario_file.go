@@ -23,8 +23,7 @@ func names(p *kernel.Prog, dir string) string {
 			if n <= 0 {
 				break
 			}
-			b := make([]byte, n)
-			p.Get(at, b)
+			b := p.Bytes(at, n)
 			for len(b) >= 19 {
 				name, _, _ := strings.Cut(string(b[19:]), "\x00")
 				if name != "." && name != ".." {
@@ -215,8 +214,7 @@ var fileScenarios = []Scenario{
 			want(p, "size", size, 3)
 			buf := p.Alloc(100)
 			n := ok(p, "readlink", path(p, unix.SYS_READLINK, "/tmp/link", buf, 100))
-			text := make([]byte, max(n, 0))
-			p.Get(buf, text)
+			text := p.Bytes(buf, n)
 			want(p, "O_NOFOLLOW", open(p, "/tmp/link", unix.O_NOFOLLOW, 0), fails(unix.ELOOP))
 			want(p, "loop", path(p, unix.SYS_SYMLINK, "/tmp/loop", p.Text("/tmp/loop")), 0)
 			want(p, "open a loop", open(p, "/tmp/loop", 0, 0), fails(unix.ELOOP))

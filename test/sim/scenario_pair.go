@@ -40,9 +40,7 @@ func link(p *kernel.Prog, name string) (text string) {
 			text = result(n)
 			return
 		}
-		b := make([]byte, n)
-		p.Get(at, b)
-		text = string(b)
+		text = string(p.Bytes(at, n))
 	})
 	return text
 }
