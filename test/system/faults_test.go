@@ -10,6 +10,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"starling/images"
+	"starling/servers/manifest"
 )
 
 const faultScenario = "effects that add up"
@@ -63,6 +66,22 @@ func TestAFaultOnAMachineRepeats(t *testing.T) {
 	}
 	if r := run(t, "", starling(t), append(args, "--hash", hash[1])...); r.Status != 0 {
 		t.Errorf("again: status %d: %s%s", r.Status, r.Out, r.Err)
+	}
+}
+
+// With a lab in every wire of the manifest that does nothing programs run as without: neither end knows.
+func TestALabInEveryWire(t *testing.T) {
+	m, err := manifest.Parse(images.SystemManifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--lab", "program>linux", "--lab", "program>pager"}
+	for _, w := range m.Wires {
+		args = append(args, "--lab", w.From+">"+w.To)
+	}
+	r := guest(t, "line\n", append(args, "--", "sh", "-c", "read x; echo $x | tr l L; kill -9 $$")...)
+	if r.Status != 128+9 || r.Out != "Line\n" || r.Err != "" {
+		t.Errorf("%+v", r)
 	}
 }
 
