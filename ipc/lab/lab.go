@@ -33,11 +33,15 @@ const (
 	None Command = iota
 	// Crash: it ends, as by an exception.
 	Crash
-	// Hang: it stood still, and is ended for that.
+	// Hang: it stands still from now on, and is ended when that is found out, after HangTime.
 	Hang
 	// Swap: another instance is put into its place.
 	Swap
 )
+
+// HangTime is how long a server stands still before it is found to, in ns. Root knows at once, because it makes no call
+// to the personality meanwhile: that may be waiting for the one that stands still, and then root would, too.
+const HangTime = 2e9
 
 // Places is how many kinds of messages a wire has at most, Rules how long a plan may be.
 const (

@@ -85,11 +85,25 @@ func TestALabInEveryWire(t *testing.T) {
 	}
 }
 
-// Without the pager nothing goes on: the machine says so and stops.
-func TestTheDeathOfThePagerIsTold(t *testing.T) {
-	r := run(t, "", starling(t), "faults", "--tier", "qemu", "--scenario", faultScenario, "--rule", "program>pager fault hang-after 3")
-	if r.Status != 0 || !strings.Contains(r.Out, ": stopped, ") {
-		t.Errorf("status %d: %s%s", r.Status, r.Out, r.Err)
+// Whatever root is asked and told meanwhile: without the pager the machine says so and stops, a console is started again
+// as often as the manifest lets it, and so is the personality, with its program.
+func TestDeathsOfServers(t *testing.T) {
+	for _, c := range []struct {
+		rules   []string
+		outcome string
+	}{
+		{[]string{"program>pager fault crash-after 3"}, "stopped"},
+		{[]string{"linux>pager object-create hang-before 2"}, "stopped"},
+		{[]string{"linux>console write crash-before 0", "linux>console write hang-before 2"}, "harmed"},
+		{[]string{"program>linux syscall hang-after 20"}, "restarted"},
+	} {
+		args := []string{"faults", "--tier", "qemu", "--scenario", faultScenario}
+		for _, r := range c.rules {
+			args = append(args, "--rule", r)
+		}
+		if r := run(t, "", starling(t), args...); r.Status != 0 || !strings.Contains(r.Out, ": "+c.outcome+", ") || strings.Contains(r.Out, "did not strike") {
+			t.Errorf("%q: status %d: %s%s", c.rules, r.Status, r.Out, r.Err)
+		}
 	}
 }
 

@@ -44,8 +44,6 @@ const (
 	lossTime = 1e6
 	// delayUnit is how late a message is at least, in ns; at most it is 64 times that.
 	delayUnit = 25e3
-	// hangTime is how long a server stands still before it is found to, in ns.
-	hangTime = 2e9
 )
 
 func delay(r *fault.Rule) int64 { return delayUnit * int64(1+r.Arg%64) }
@@ -225,9 +223,9 @@ func (l *Lab) order(c lab.Command, then func()) {
 
 // crash ends the server, at once or when it is found to stand still.
 func (l *Lab) crash(k fault.Kind, then func()) {
+	c := lab.Crash
 	if k == fault.HangBefore || k == fault.HangAfter {
-		l.after(hangTime, func() { l.order(lab.Hang, then) })
-		return
+		c = lab.Hang
 	}
-	l.order(lab.Crash, then)
+	l.order(c, then)
 }

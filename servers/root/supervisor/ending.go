@@ -126,7 +126,7 @@ func (r *Root) drained(c console.Channel) bool {
 // before the news of its end.
 func (r *Root) askPersonality() {
 	e := &r.ending
-	if e.personality == 0 || !e.changed || r.swapping() {
+	if e.personality == 0 || !e.changed || r.swapping() || r.standsStill() {
 		return
 	}
 	report, err := supervise.Ask(r.t, e.personality, supervise.OpState)

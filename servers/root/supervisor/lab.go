@@ -160,7 +160,7 @@ func (r *Root) askAgain(now int64) {
 // labOrders carries out what labs ask for.
 func (r *Root) labOrders() {
 	r.labs(func(s *server, l *lab.Report) {
-		if l.Number == l.Done {
+		if l.Number == l.Done || l.Order == lab.Hang && !r.finds(s) {
 			return
 		}
 		if to, ok := r.byName(s.spec.Lab.To); ok {
@@ -176,6 +176,26 @@ func (r *Root) labOrders() {
 		l.Done = l.Number
 		_ = r.t.Notify(s.endpoint, lab.DoneBit)
 	})
+}
+
+// finds reports whether it is time to find out that the server at the end of a lab's wire stands still.
+func (r *Root) finds(s *server) bool {
+	now := r.t.Now()
+	if s.found == 0 {
+		s.found = now + lab.HangTime
+		r.setTimer()
+	}
+	if now < s.found {
+		return false
+	}
+	s.found = 0
+	return true
+}
+
+// standsStill reports whether a server does that root has not found out about.
+func (r *Root) standsStill() (yes bool) {
+	r.labs(func(s *server, _ *lab.Report) { yes = yes || s.found != 0 })
+	return yes
 }
 
 // kill ends a server, and does what its manifest says then.

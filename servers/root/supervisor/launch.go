@@ -41,6 +41,7 @@ type server struct {
 	starts     int       // without swaps
 	generation int       // of the present instance, from 1
 	pulse      pulse
+	found      int64 // of a lab: when its wire's server is found to stand still, 0: it does not
 }
 
 // build is a program that can be the server.
@@ -60,6 +61,8 @@ type room struct {
 	own    piece // see dataPage
 	bytes  []byte
 	heap   piece      // only when eager
+	used   bool       // its heap was, by an instance
+	stale  []byte     // the heap as root sees it, to clear it
 	orders ipc.Handle // the endpoint; 0 when the server cannot be swapped
 }
 
@@ -289,6 +292,9 @@ func (r *Root) lay(s *instance) error {
 		}
 	}
 	if s.spec.Eager {
+		if err := r.blank(s.room); err != nil {
+			return fmt.Errorf("clearing its heap: %w", err)
+		}
 		if err := r.memory.mapRange(s.space, ipc.HeapAddress, s.heap, 0, s.heap.pages, readWrite); err != nil {
 			return fmt.Errorf("mapping its heap: %w", err)
 		}
@@ -297,6 +303,22 @@ func (r *Root) lay(s *instance) error {
 		return fmt.Errorf("mapping what it shares with a lab: %w", err)
 	}
 	return r.mapWindows(s)
+}
+
+// blank makes the heap of a room what the Go runtime expects, zero, when an instance has used it before.
+func (r *Root) blank(m *room) error {
+	if !m.used {
+		m.used = true
+		return nil
+	}
+	if m.stale == nil {
+		var err error
+		if m.stale, err = r.memory.show(m.heap, ipc.Read|ipc.Write); err != nil {
+			return err
+		}
+	}
+	clear(m.stale)
+	return nil
 }
 
 // mapWindows maps the memory that the manifest lets the server see.

@@ -1,6 +1,10 @@
 package supervisor
 
-import "fmt"
+import (
+	"fmt"
+
+	"starling/ipc/lab"
+)
 
 // A server that runs in circles, or waits for what never comes, traps nowhere. Of those
 // that the manifest gives a limit (hang), root wants a sign of life once a second, at
@@ -69,6 +73,11 @@ func (r *Root) setTimer() {
 	if r.asks != 0 && (at == 0 || r.asks < at) {
 		at = r.asks
 	}
+	r.labs(func(s *server, _ *lab.Report) {
+		if s.found != 0 && (at == 0 || s.found < at) {
+			at = s.found
+		}
+	})
 	for _, q := range r.questions {
 		if at == 0 || q.deadline < at {
 			at = q.deadline

@@ -29,6 +29,9 @@ func (r *Root) Handle(ev *ipc.Event) bool {
 		r.feelPulse(ev.Time)
 		r.answerQuestions(ev.Time)
 		r.askAgain(ev.Time)
+		if r.standsStill() {
+			r.labOrders()
+		}
 		r.setTimer()
 	}
 	return r.Proceed()
