@@ -34,6 +34,7 @@ func (r *run) warden(p *kernel.Prog) {
 	p.Strike(false)
 	env, _ := p.Env()
 	p.Syscall(unix.SYS_SETRESUID, spared, 0, spared)
+	adjustOOM(p, "-1000") // nor are they ended for the memory that the scenario takes
 	stop, tell := pipe(p, unix.O_NONBLOCK|unix.O_CLOEXEC)
 	ready, there := pipe(p, 0)
 	b := p.Fork(func(p *kernel.Prog) { bystander(p, stop, there) })
@@ -42,6 +43,7 @@ func (r *run) warden(p *kernel.Prog) {
 		p.Syscall(unix.SYS_CLOSE, fd)
 	}
 	v := p.Fork(func(p *kernel.Prog) {
+		adjustOOM(p, "0")
 		p.Syscall(unix.SYS_SETRESUID, 0, 0, 0)
 		for _, power := range []uint64{unix.CAP_KILL, unix.CAP_SYS_PTRACE} {
 			p.Syscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, power)
@@ -132,6 +134,15 @@ func bystander(p *kernel.Prog, stop, there uint64) {
 			p.Exit(bystanding)
 		}
 	}
+}
+
+// adjustOOM weighs the process for when memory runs out (proc_pid_oom_score_adj(5)).
+func adjustOOM(p *kernel.Prog, by string) {
+	p.Scratch(func() {
+		fd := uint64(p.Syscall(unix.SYS_OPEN, p.Text("/proc/self/oom_score_adj"), unix.O_WRONLY|unix.O_CLOEXEC))
+		p.Syscall(unix.SYS_WRITE, fd, p.Text(by), uint64(len(by)))
+		p.Syscall(unix.SYS_CLOSE, fd)
+	})
 }
 
 // pipe makes a pipe with pipe2(2).
