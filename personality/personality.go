@@ -224,7 +224,7 @@ func (p *Personality) prepare(t *task.Thread) unix.Errno {
 	return 0
 }
 
-// Traps implements instance.Caller.
+// Traps implements instance.Trapper.
 func (p *Personality) Traps() instance.Traps { return p.k }
 
 // Handle is one event, to its end.

@@ -38,7 +38,6 @@ const (
 	SignalInfoSize     = userabi.SignalInfoSize
 	SignalFrameSize    = userabi.SignalFrameSize
 	SignalContextSize  = userabi.SignalContextSize
-	MaximumSignalFrame = userabi.MaximumSignalFrame
 	FPHeaderSize       = userabi.FPHeaderSize
 	FPAlign            = userabi.FPAlign
 	NoCall             = userabi.NoCall

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 
 	kernel "starling/ipc/sim"
@@ -189,6 +191,27 @@ var ruleScenarios = []Scenario{
 				}
 				want(p, "rt_sigqueueinfo", p.Syscall(unix.SYS_RT_SIGQUEUEINFO, uint64(getpid(p)), sig, info), expected)
 			}
+		}},
+
+	{Name: "with a full queue kill keeps its siginfo, others lose theirs, and values are refused",
+		Output: "10 from 1\n10 from 0\n40 from 0\n",
+		Main: func(p *kernel.Prog) {
+			const limitPending, realTime = 11, 40
+			me := uint64(getpid(p))
+			h := p.Handler(func(p *kernel.Prog, sig int, info, context uint64) {
+				from := p.Load32(info + 16)
+				if from == uint32(me) {
+					from = 1
+				}
+				p.Print(1, fmt.Sprintf("%d from %d\n", sig, from))
+			})
+			p.Sigaction(int(unix.SIGUSR1), h, saSiginfo, 0)
+			p.Sigaction(realTime, h, saSiginfo, 0)
+			want(p, "setrlimit", p.Syscall(unix.SYS_SETRLIMIT, limitPending, p.Alloc(16)), 0)
+			want(p, "kill", p.Syscall(unix.SYS_KILL, me, uint64(unix.SIGUSR1)), 0)
+			want(p, "tgkill", p.Syscall(unix.SYS_TGKILL, me, me, uint64(unix.SIGUSR1)), 0)
+			want(p, "kill", p.Syscall(unix.SYS_KILL, me, realTime), 0)
+			want(p, "tgkill", p.Syscall(unix.SYS_TGKILL, me, me, realTime), fails(unix.EAGAIN))
 		}},
 
 	{Name: "what fork, execve and a thread inherit of signals and timers",
