@@ -138,8 +138,9 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	if a.Flags&signal.NoDefer == 0 {
 		m |= signal.Bit(i.Signo)
 	}
-	if t.Proc.Signals.Pending == 0 {
-		t.setMask(m)
+	if t.Signals.Pending|t.Proc.Signals.Pending == 0 {
+		t.Mask = uint64(m &^ signal.Unblockable) // nothing that this could hold back
+		t.attention &^= AttendSignals
 	} else {
 		k.SetMask(t, m)
 	}

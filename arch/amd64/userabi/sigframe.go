@@ -116,9 +116,9 @@ const handlerClears = 1<<8 | 1<<10 | 1<<16
 func EnterHandler(f *Frame, s *SignalFrame, addr, fp uint64, number int32, ip uint64) {
 	r, c := &f.Regs, &s.regs
 	s.link = 0
-	s.flags = ucXState | ucSS
-	if r.CS == userCS {
-		s.flags = ucXState | ucSS | ucStrictSS
+	s.flags = ucXState | ucSS | ucStrictSS
+	if r.CS != userCS {
+		s.flags = ucXState | ucSS
 	}
 	c.R8, c.R9, c.R10, c.R11, c.R12, c.R13, c.R14, c.R15 = r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15
 	c.DI, c.SI, c.BP, c.BX, c.DX, c.AX, c.CX = r.DI, r.SI, r.BP, r.BX, r.DX, r.AX, r.CX
