@@ -35,13 +35,16 @@ func (s *Space) Advise(va, length uint64, advice int) unix.Errno {
 	}
 	hole := !s.covered(va, end)
 	// What is mapped is advised in any case, then a hole is reported.
-	for i := s.after(va); i < len(s.regions) && s.regions[i].Start < end; i++ {
-		r := &s.regions[i]
-		from, to := max(va, r.Start), min(end, r.End)
-		if e := s.adviseRegion(r, from, to, advice); e != 0 {
+	for at := va; at < end; {
+		n := s.book.after(at) // the one before may have been split
+		if n == nil || n.Start >= end {
+			break
+		}
+		from, to := max(at, n.Start), min(end, n.End)
+		if e := s.adviseRegion(&n.Region, from, to, advice); e != 0 {
 			return e
 		}
-		i = s.after(to - 1) // regions may have been split
+		at = to
 	}
 	s.mergeRange(va, end)
 	if hole {
@@ -241,11 +244,11 @@ func (s *Space) UnlockAll() {
 // eachIn calls fn for the part of each region that lies in [start, end). fn may split.
 func (s *Space) eachIn(start, end uint64, fn func(from, to uint64)) {
 	for start < end {
-		i := s.after(start)
-		if i == len(s.regions) || s.regions[i].Start >= end {
+		n := s.book.after(start)
+		if n == nil || n.Start >= end {
 			return
 		}
-		from, to := max(start, s.regions[i].Start), min(end, s.regions[i].End)
+		from, to := max(start, n.Start), min(end, n.End)
 		fn(from, to)
 		start = to
 	}
@@ -267,8 +270,8 @@ func (s *Space) setLocked(from, to uint64, on bool) {
 }
 
 func (s *Space) lockedIn(start, end uint64) (n uint64) {
-	for i := s.after(start); i < len(s.regions) && s.regions[i].Start < end; i++ {
-		if r := &s.regions[i]; r.Flags&Locked != 0 {
+	for r := range s.RegionsIn(start, end) {
+		if r.Flags&Locked != 0 {
 			n += (min(end, r.End) - max(start, r.Start)) >> pageShift
 		}
 	}

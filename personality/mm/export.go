@@ -23,8 +23,7 @@ func (s *Space) Export() *state.SpaceT {
 	if s.Exe != nil {
 		t.Exe = s.Exe.Id
 	}
-	for i := range s.regions {
-		r := &s.regions[i]
+	for r := range s.Regions() {
 		x := &state.RegionT{Start: r.Start, End: r.End, Access: byte(r.Access), May: byte(r.May),
 			Flags: uint32(r.Flags), Object: uint32(r.Object), Offset: r.Offset}
 		if r.File != nil {
@@ -64,7 +63,7 @@ func (m *Manager) Import(t *state.SpaceT, file func(id uint64) *vfs.File) (*Spac
 			}
 			r.noted()
 		}
-		s.regions = append(s.regions, r)
+		s.book.add(r)
 		s.total += r.pages()
 		if r.Flags&Locked != 0 {
 			s.locked += r.pages()

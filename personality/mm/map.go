@@ -43,7 +43,7 @@ func (s *Space) Map(q *Request, lim *Limits) (uint64, unix.Errno) {
 		return 0, unix.ENOMEM
 	case q.Offset+length < q.Offset:
 		return 0, unix.EOVERFLOW
-	case len(s.regions) >= maxRegions:
+	case s.book.count >= maxRegions:
 		return 0, unix.ENOMEM
 	}
 	start, e := s.place(q, length)
@@ -133,7 +133,7 @@ func (s *Space) place(q *Request, length uint64) (uint64, unix.Errno) {
 	case hinted && !q.Low, hinted && hint+length <= isa.LowEnd:
 		return hint, 0
 	case q.Low:
-		va, ok = s.lowest(isa.LowStart, isa.LowEnd, length)
+		va, ok = s.book.lowest(isa.LowStart, isa.LowEnd, length)
 	default:
 		va, ok = s.gap(length)
 	}
@@ -148,8 +148,8 @@ func (s *Space) free(va, length uint64) bool {
 	if va > isa.TaskSize || length > isa.TaskSize-va {
 		return false
 	}
-	i := s.after(va)
-	return i == len(s.regions) || s.regions[i].floor() >= va+length
+	n := s.book.after(va)
+	return n == nil || n.floor() >= va+length
 }
 
 // floor is the lowest address that belongs to the region: a stack has a guard below it.
@@ -165,56 +165,24 @@ func (r *Region) floor() uint64 {
 
 // gap finds the highest free range below the map base, else the lowest above it.
 func (s *Space) gap(length uint64) (uint64, bool) {
-	top := s.mapBase
-	for i := s.after(top - 1); ; i-- {
-		// The candidate lies below top and above region i-1.
-		bottom := uint64(isa.MinimumAddress)
-		if i < len(s.regions) && s.regions[i].Start < top {
-			top = s.regions[i].floor()
-		}
-		if i > 0 {
-			bottom = max(bottom, s.regions[i-1].End)
-		}
-		if top > bottom && top-bottom >= length {
-			return top - length, true
-		}
-		if i == 0 {
-			break
-		}
-		top = min(top, s.regions[i-1].floor())
+	if va, ok := s.book.highest(s.mapBase, length); ok {
+		return va, true
 	}
-	return s.lowest(s.mapBase, isa.TaskSize, length)
-}
-
-// lowest finds the lowest free range in [va, end).
-func (s *Space) lowest(va, end, length uint64) (uint64, bool) {
-	for i := s.after(va); ; i++ {
-		top := end
-		if i < len(s.regions) {
-			top = min(top, s.regions[i].floor())
-		}
-		if top > va && top-va >= length {
-			return va, true
-		}
-		if i == len(s.regions) || s.regions[i].End >= end {
-			return 0, false
-		}
-		va = max(va, s.regions[i].End)
-	}
+	return s.book.lowest(s.mapBase, isa.TaskSize, length)
 }
 
 // countPages is how many pages of [start, end) are mapped.
 func (s *Space) countPages(start, end uint64) (n uint64) {
-	for i := s.after(start); i < len(s.regions) && s.regions[i].Start < end; i++ {
-		n += (min(end, s.regions[i].End) - max(start, s.regions[i].Start)) >> pageShift
+	for r := range s.RegionsIn(start, end) {
+		n += (min(end, r.End) - max(start, r.Start)) >> pageShift
 	}
 	return n
 }
 
 // dataPages is what RLIMIT_DATA counts: private writable memory but the stack.
 func (s *Space) dataPages() (n uint64) {
-	for i := range s.regions {
-		if r := &s.regions[i]; r.Access&ipc.Write != 0 && r.Flags&(Shared|GrowsDown) == 0 {
+	for r := range s.Regions() {
+		if r.Access&ipc.Write != 0 && r.Flags&(Shared|GrowsDown) == 0 {
 			n += r.pages()
 		}
 	}
@@ -239,7 +207,7 @@ func (s *Space) Unmap(va, length uint64) unix.Errno {
 	if s.countPages(va, end) == 0 {
 		return 0
 	}
-	if len(s.regions) >= maxRegions {
+	if s.book.count >= maxRegions {
 		if r := s.Find(va); r != nil && r.Start < va && r.End > end {
 			return unix.ENOMEM
 		}
@@ -267,25 +235,24 @@ func (s *Space) Protect(va, length uint64, access ipc.Access, growsDown, growsUp
 		return unix.ENOMEM
 	}
 	end := va + n
-	i := s.after(va)
-	if i == len(s.regions) {
+	first := s.book.after(va)
+	if first == nil {
 		return unix.ENOMEM
 	}
 	if growsDown {
-		if s.regions[i].Start >= end || s.regions[i].Flags&GrowsDown == 0 {
+		if first.Start >= end || first.Flags&GrowsDown == 0 {
 			return unix.EINVAL
 		}
-		va = s.regions[i].Start
+		va = first.Start
 	} else if growsUp {
 		return unix.EINVAL // no region grows up on this instruction set
 	}
 	// As Linux does, what lies before a hole or a refusal is changed.
 	for at := va; at < end; {
-		i := s.after(at)
-		if i == len(s.regions) || s.regions[i].Start > at {
+		r := s.Find(at)
+		if r == nil {
 			return unix.ENOMEM
 		}
-		r := &s.regions[i]
 		if access&^r.May != 0 {
 			return unix.EACCES
 		}

@@ -145,11 +145,10 @@ func (s *Space) Grow(va uint64, limit uint64) bool {
 	if va >= isa.TaskSize || va < isa.MinimumAddress {
 		return false
 	}
-	i := s.after(va)
-	if i == len(s.regions) {
+	r := s.book.after(va)
+	if r == nil {
 		return false
 	}
-	r := &s.regions[i]
 	if r.Start <= va || r.Flags&GrowsDown == 0 {
 		return false
 	}
@@ -157,8 +156,7 @@ func (s *Space) Grow(va uint64, limit uint64) bool {
 	if r.End-start > min(limit, s.growLimit()) {
 		return false
 	}
-	if i > 0 {
-		below := &s.regions[i-1]
+	if below := r.prev; below != nil {
 		if below.Access != 0 && below.Flags&GrowsDown == 0 && start-below.End < guardGap || below.End > start {
 			return false
 		}
@@ -168,7 +166,7 @@ func (s *Space) Grow(va uint64, limit uint64) bool {
 	if st != client.OK {
 		return false
 	}
-	r.Start = start
+	s.book.setStart(r, start)
 	s.total += pages
 	s.peak = max(s.peak, s.total)
 	return true

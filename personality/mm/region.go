@@ -1,6 +1,8 @@
 package mm
 
 import (
+	"iter"
+
 	"starling/arch/isa"
 	"starling/ipc"
 	"starling/pager/client"
@@ -93,72 +95,51 @@ func hardware(access ipc.Access) ipc.Access {
 	return access
 }
 
-// after is the index of the first region that ends above va.
-func (s *Space) after(va uint64) int {
-	low, high := 0, len(s.regions)
-	for low < high {
-		if middle := int(uint(low+high) / 2); s.regions[middle].End > va {
-			high = middle
-		} else {
-			low = middle + 1
-		}
-	}
-	return low
-}
-
 // Find returns the region that contains va, or nil. Valid until the next change.
 func (s *Space) Find(va uint64) *Region {
-	if i := s.after(va); i < len(s.regions) && s.regions[i].Start <= va {
-		return &s.regions[i]
+	if n := s.book.after(va); n != nil && n.Start <= va {
+		return &n.Region
 	}
 	return nil
 }
 
-// Regions is the book in order of addresses. Read-only, valid until the next change.
-func (s *Space) Regions() []Region { return s.regions }
+// Regions goes through the book in order of addresses. None may be changed on the way.
+func (s *Space) Regions() iter.Seq[*Region] { return s.book.all() }
 
-// RegionsIn is the part of the book about [start, end).
-func (s *Space) RegionsIn(start, end uint64) []Region {
-	i := s.after(start)
-	j := i
-	for j < len(s.regions) && s.regions[j].Start < end {
-		j++
+// RegionsIn goes through the part of the book about [start, end).
+func (s *Space) RegionsIn(start, end uint64) iter.Seq[*Region] {
+	return func(yield func(*Region) bool) {
+		for n := s.book.after(start); n != nil && n.Start < end && yield(&n.Region); n = n.next {
+		}
 	}
-	return s.regions[i:j]
 }
 
 // split makes va a boundary between regions.
 func (s *Space) split(va uint64) {
-	i := s.after(va)
-	if i == len(s.regions) || s.regions[i].Start >= va {
+	n := s.book.after(va)
+	if n == nil || n.Start >= va {
 		return
 	}
-	r := s.regions[i]
-	high := r
-	high.Offset = r.offsetAt(va)
+	high := n.Region
+	high.Offset = n.offsetAt(va)
 	high.Start = va
 	high.hold()
-	s.regions = append(s.regions, Region{})
-	copy(s.regions[i+2:], s.regions[i+1:])
-	s.regions[i].End = va
-	s.regions[i+1] = high
+	s.book.setEnd(n, va)
+	s.book.add(high)
 }
 
 // clearRange removes what the book has in [start, end).
 func (s *Space) clearRange(start, end uint64) {
 	s.split(start)
 	s.split(end)
-	i := s.after(start)
-	j := i
-	for j < len(s.regions) && s.regions[j].Start < end {
-		s.total -= s.regions[j].pages()
-		if s.regions[j].Flags&Locked != 0 {
-			s.locked -= s.regions[j].pages()
+	for n := s.book.after(start); n != nil && n.Start < end; n = n.next {
+		s.total -= n.pages()
+		if n.Flags&Locked != 0 {
+			s.locked -= n.pages()
 		}
-		s.release(&s.regions[j])
-		j++
+		s.release(&n.Region)
+		s.book.drop(n)
 	}
-	s.regions = append(s.regions[:i], s.regions[j:]...)
 }
 
 // sharesWrites reports whether the region may make changes of its file that others see: what
@@ -206,51 +187,48 @@ func (s *Space) insert(r Region) {
 	if r.Flags&Locked != 0 {
 		s.locked += r.pages()
 	}
-	i := s.after(r.Start)
-	if i > 0 && s.regions[i-1].continues(&r) {
-		s.regions[i-1].End = r.End
+	if n := s.book.before(s.book.after(r.Start)); n != nil && n.continues(&r) {
+		s.book.setEnd(n, r.End)
 		s.release(&r)
-		s.mergeAt(i - 1)
+		s.mergeNext(n)
 		return
 	}
-	s.regions = append(s.regions, Region{})
-	copy(s.regions[i+1:], s.regions[i:])
-	s.regions[i] = r
-	s.mergeAt(i)
+	s.mergeNext(s.book.add(r))
 }
 
-// mergeAt joins region i with the one behind it if they are alike.
-func (s *Space) mergeAt(i int) {
-	if i < 0 || i+1 >= len(s.regions) || !s.regions[i].continues(&s.regions[i+1]) {
-		return
+// mergeNext joins a region with the one behind it if they are alike.
+func (s *Space) mergeNext(n *node) bool {
+	next := n.next
+	if next == nil || !n.continues(&next.Region) {
+		return false
 	}
-	s.regions[i].End = s.regions[i+1].End
-	s.release(&s.regions[i+1])
-	s.regions = append(s.regions[:i+1], s.regions[i+2:]...)
+	end := next.End
+	s.release(&next.Region)
+	s.book.drop(next)
+	s.book.setEnd(n, end)
+	return true
 }
 
 // mergeRange joins what can be joined around [start, end] after properties changed.
 func (s *Space) mergeRange(start, end uint64) {
-	i := s.after(start)
-	if i > 0 {
-		i--
+	n := s.book.after(start)
+	if n != nil && n.prev != nil {
+		n = n.prev
 	}
-	for i+1 < len(s.regions) && s.regions[i].Start <= end {
-		n := len(s.regions)
-		s.mergeAt(i)
-		if len(s.regions) == n {
-			i++
+	for n != nil && n.Start <= end {
+		if !s.mergeNext(n) {
+			n = n.next
 		}
 	}
 }
 
 // covered reports whether [start, end) has no hole.
 func (s *Space) covered(start, end uint64) bool {
-	for i := s.after(start); start < end; i++ {
-		if i == len(s.regions) || s.regions[i].Start > start {
+	for n := s.book.after(start); start < end; n = n.next {
+		if n == nil || n.Start > start {
 			return false
 		}
-		start = s.regions[i].End
+		start = n.End
 	}
 	return true
 }

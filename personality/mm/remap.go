@@ -113,7 +113,7 @@ func (s *Space) extend(va, more uint64) unix.Errno {
 
 // move maps the range elsewhere with its contents.
 func (s *Space) move(va, oldLength, newLength uint64, fixed, keep bool, target uint64) (uint64, unix.Errno) {
-	if len(s.regions) >= maxRegions-3 {
+	if s.book.count >= maxRegions-3 {
 		return 0, unix.ENOMEM
 	}
 	if !fixed {

@@ -3,6 +3,7 @@ package mm
 import (
 	"golang.org/x/sys/unix"
 
+	"starling/arch/isa"
 	"starling/ipc"
 	"starling/personality/vfs"
 )
@@ -28,7 +29,7 @@ func (s *Space) Detach(va uint64) unix.Errno {
 	var file *vfs.File
 	var size uint64
 	var parts []Region
-	for _, r := range s.regions[s.after(va):] {
+	for r := range s.RegionsIn(va, isa.TaskSize) {
 		if file != nil && r.End-va > size {
 			break
 		}
@@ -36,7 +37,7 @@ func (s *Space) Detach(va uint64) unix.Errno {
 			continue
 		}
 		file, size = r.File, pageUp(uint64(r.File.Inode.Size))
-		parts = append(parts, r)
+		parts = append(parts, *r)
 	}
 	for _, r := range parts {
 		if e := s.Unmap(r.Start, r.Len()); e != 0 {

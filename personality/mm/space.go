@@ -67,7 +67,7 @@ type Space struct {
 	areaSlots uint32                  // in use
 	areaCode  *[areaSlots]*isa.Probed // what was put into which slot last
 	mapBase   uint64
-	regions   []Region
+	book      book
 	total     uint64 // pages in regions
 	locked    uint64 // of these, locked
 	peak      uint64
@@ -112,10 +112,10 @@ func (s *Space) Put() {
 
 // forget drops the references of the book.
 func (s *Space) forget() {
-	for i := range s.regions {
-		s.release(&s.regions[i])
+	for r := range s.Regions() {
+		s.release(r)
 	}
-	s.regions, s.total, s.locked = nil, 0, 0
+	s.book, s.total, s.locked = book{}, 0, 0
 	s.SetExe(nil)
 }
 
@@ -190,11 +190,11 @@ func (m *Manager) New(stackLimit uint64, randomize bool) *Space {
 func (s *Space) Commit(populateStart, populatePages uint64) unix.Errno {
 	b := s.m.Pager.Batch()
 	i := b.SpaceCreate()
-	for k := range s.regions {
+	for n := s.book.first; n != nil; n = n.next {
 		if b.Room() <= 1 {
 			return unix.ENOMEM
 		}
-		q := s.regions[k].request()
+		q := n.request()
 		if q.Object != 0 && q.Flags&client.Shared == 0 {
 			// Segments of the program and its interpreter, which nobody may write while they run.
 			q.Flags |= client.CopyAhead
@@ -239,8 +239,7 @@ func (s *Space) Fork() (*Space, unix.Errno) {
 	m := s.m
 	b := m.Pager.Batch()
 	i := b.SpaceFork(s.Pager)
-	for k := range s.regions {
-		r := &s.regions[k]
+	for r := s.book.first; r != nil; r = r.next {
 		if r.Flags&(NoFork|Wipe) == 0 {
 			continue
 		}
@@ -266,16 +265,15 @@ func (s *Space) Fork() (*Space, unix.Errno) {
 	c.Pager, c.Handle = client.Space(b.Value(i)), b.Handle()
 	c.LockFuture, c.locked = false, 0
 	c.Area, c.area, c.areaSlots, c.areaCode = 0, 0, 0, nil
-	c.regions = make([]Region, 0, len(s.regions)+4)
-	for k := range s.regions {
-		r := s.regions[k]
-		if r.Flags&NoFork != 0 {
-			c.total -= r.pages()
+	c.book = s.book.clone()
+	for n := c.book.first; n != nil; n = n.next {
+		if n.Flags&NoFork != 0 {
+			c.total -= n.pages()
+			c.book.drop(n)
 			continue
 		}
-		r.Flags &^= Locked
-		r.hold()
-		c.regions = append(c.regions, r)
+		n.Flags &^= Locked
+		n.hold()
 	}
 	if c.Exe != nil {
 		c.Exe.Get()

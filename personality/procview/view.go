@@ -234,8 +234,7 @@ func memory(s *mm.Space) *procfs.Memory {
 	}
 	m.Size, m.Locked, m.Peak = s.Pages()
 	m.Text = (s.CodeEnd - s.CodeStart + isa.PageSize - 1) / isa.PageSize
-	for i := range s.Regions() {
-		r := &s.Regions()[i]
+	for r := range s.Regions() {
 		n := r.Len() / isa.PageSize
 		switch {
 		case r.Flags&(mm.Stack|mm.GrowsDown) != 0:
@@ -250,8 +249,7 @@ func memory(s *mm.Space) *procfs.Memory {
 
 func regions(s *mm.Space, usage bool) []procfs.Region {
 	var out []procfs.Region
-	for i := range s.Regions() {
-		r := &s.Regions()[i]
+	for r := range s.Regions() {
 		g := procfs.Region{
 			Start: r.Start, End: r.End, Shared: r.Flags&mm.Shared != 0, Offset: r.Offset, File: r.File,
 			Read: r.Access&ipc.Read != 0, Write: r.Access&ipc.Write != 0, Execute: r.Access&ipc.Execute != 0,

@@ -98,9 +98,8 @@ func (k *Core) dump(t *Thread) bool {
 	l := &t.Proc.Limits
 	w := dumpWriter{c: c, f: f, left: min(l[rlimitCore].Cur, l[rlimitFSize].Cur), buffer: make([]byte, 0, dumpBuffer)}
 	w.write(k.dumpHead(t))
-	regions := t.MM.Regions()
-	for i := range regions {
-		w.region(t.MM, &regions[i])
+	for r := range t.MM.Regions() {
+		w.region(t.MM, r)
 	}
 	w.end()
 	return true

@@ -19,9 +19,7 @@ func (k *Core) dumpHead(t *Thread) []byte {
 	s, p := t.MM, t.Proc
 	var segments []corefile.Segment
 	var files []corefile.File
-	regions := s.Regions()
-	for i := range regions {
-		r := &regions[i]
+	for r := range s.Regions() {
 		segments = append(segments, corefile.Segment{Start: r.Start, End: r.End, Size: s.DumpSize(r),
 			Read: r.Access&ipc.Read != 0, Write: r.Access&ipc.Write != 0, Execute: r.Access&ipc.Execute != 0})
 		if r.File != nil {

@@ -169,9 +169,7 @@ func (t *Table) Mapped(s *mm.Space, start, end uint64, fresh bool) {
 	if len(t.probes) == 0 {
 		return
 	}
-	regions := s.RegionsIn(start, end)
-	for i := range regions {
-		r := &regions[i]
+	for r := range s.RegionsIn(start, end) {
 		if r.File == nil {
 			continue
 		}
@@ -201,8 +199,7 @@ func (p *Probe) wanted(s *mm.Space) bool {
 // places calls fn for every address in [start, end) where the probe's place is mapped: for planting, or
 // as it may have been planted.
 func (p *Probe) places(s *mm.Space, start, end uint64, planting bool, fn func(va uint64)) {
-	for i := range s.Regions() {
-		r := &s.Regions()[i]
+	for r := range s.Regions() {
 		if r.File == nil || r.File.Inode != p.inode || !r.Probeable(planting) {
 			continue
 		}
@@ -237,8 +234,7 @@ func (p *Probe) count(s *mm.Space, by int16, start, end uint64) {
 	if p.counter == 0 {
 		return
 	}
-	for i := range s.Regions() {
-		r := &s.Regions()[i]
+	for r := range s.Regions() {
 		const size = 2
 		if r.File == nil || r.File.Inode != p.inode || r.Flags&mm.Shared != 0 || !r.Writable() {
 			continue
