@@ -27,8 +27,8 @@ type Place struct {
 	Class         Class
 	// Kinds that can happen there, in order.
 	Kinds []Kind
-	// Sim: can be struck in the simulation only. The kernel's own events go straight to who asked for them, and nobody types
-	// in a machine that does the same again.
+	// Sim: can be struck in the simulation only. The kernel's own events go straight to who asked for them, nobody types
+	// in a machine that does the same again, whose lines take output at once, so that nobody waits for room, and what a personality asks first it asks before labs are armed.
 	Sim bool
 
 	number int
@@ -66,10 +66,10 @@ var Places = func() []*Place {
 	call := func(wire string, ops []string, names map[string]bool, kinds []Kind) {
 		for _, op := range ops {
 			if names[op] {
-				typed := wire == "linux>console" && op == "read"
+				sim := op == "read" || op == "info"
 				all = append(all,
-					&Place{Wire: wire, Message: op, Class: Request, Kinds: kinds, Sim: typed},
-					&Place{Wire: wire, Message: op + "-answer", Class: Answer, Kinds: answerKinds, Sim: typed})
+					&Place{Wire: wire, Message: op, Class: Request, Kinds: kinds, Sim: sim},
+					&Place{Wire: wire, Message: op + "-answer", Class: Answer, Kinds: answerKinds, Sim: sim})
 			}
 		}
 	}
@@ -86,7 +86,7 @@ var Places = func() []*Place {
 	call("linux>console", consoleOps, set("status", "write", "read"), crashKinds)
 	call("root>linux", superviseOps, set("state"), callKinds)
 	all = append(all,
-		&Place{Wire: "console>linux", Message: "notify", Class: Notify, Kinds: notifyKinds},
+		&Place{Wire: "console>linux", Message: "notify", Class: Notify, Kinds: notifyKinds, Sim: true},
 		&Place{Wire: "linux>root", Message: "notify", Class: Notify, Kinds: notifyKinds},
 		&Place{Wire: "kernel>linux", Message: "timer", Class: Timer, Kinds: timerKinds, Sim: true},
 	)

@@ -106,8 +106,13 @@ func (r *run) waitFor(p *kernel.Prog, pid int64, ns int64, enough func() bool) (
 func bystander(p *kernel.Prog, stop, there uint64) {
 	p.Protect()
 	r, w := pipe(p, unix.O_NONBLOCK)
-	p.Scratch(func() { p.Syscall(unix.SYS_WRITE, there, p.Text("!"), 1) })
 	page := uint64(p.Syscall(unix.SYS_MMAP, 0, 4*ipc.PageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uint64(0), 0))
+	for i := range uint64(4) { // it has what it needs before a scenario takes all there is
+		p.Store64(page+i*ipc.PageSize, 0)
+	}
+	p.Syscall(unix.SYS_WRITE, w, page, 8)
+	p.Syscall(unix.SYS_READ, r, page, 8)
+	p.Scratch(func() { p.Syscall(unix.SYS_WRITE, there, p.Text("!"), 1) })
 	pid := p.Syscall(unix.SYS_GETPID)
 	pause := int64(5e6)
 	for round := uint64(1); ; round++ {

@@ -27,5 +27,5 @@ cd /; rm -r /tmp/d; ls /tmp | wc -l`),
 sleep 100 & kill $!; wait $!; echo $?; /bin/true && echo true; /nowhere 2>/dev/null; echo $?`),
 	shell("signals are caught", `trap 'echo caught; n=1$n' USR1; kill -USR1 $$; kill -USR1 $$
 (sleep 0.02; kill -USR1 $$) & wait; wait; echo $n; trap '' TERM; kill -TERM $$; echo alive`),
-	shell("more output than the console holds", "seq 1 9000"),
+	shell("more output than the console holds", "seq 1 20000"), // its ring has 64 KiB
 }
