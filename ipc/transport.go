@@ -101,6 +101,12 @@ const (
 	MaskSegments                  // selectors and the FS and GS bases
 	MaskFP                        // the XSAVE area
 	MaskDebug                     // debug registers
+
+	// MaskLive is the floating-point state in the processor's registers, of a thread whose event says frame.Live,
+	// while the server that got it has made no other call. With EventSync, alone, it makes that the state of the
+	// thread; in a reply, with MaskGeneral and MaskControl, the thread's state is what it is then. ErrInvalid and
+	// nothing done: the kernel has it elsewhere, use MaskFP.
+	MaskLive Mask = 1 << 15
 )
 
 // Reply answers an Event that a thread waits behind.
@@ -119,6 +125,31 @@ type Slot struct {
 	Name     uint64 // of the token
 	Sequence uint64
 	Word     uint64 // action, mask << 8
+	_        [2]uint64
+	Live     Live
+}
+
+// Live is what a Transport does with floating-point state in the processor (MaskLive).
+type Live struct {
+	// State is LiveFresh: no call since the event, LiveCalled: one; or the address of the state that the reply in the
+	// slot, one with MaskLive, loads. It is read where it is by an instruction that faults where it is none.
+	State uintptr
+	// Settle makes the reply in the slot one that does without, because nobody can say what happens before it: the state
+	// goes to the frame.
+	Settle func()
+}
+
+// Values of Live.State.
+const (
+	LiveFresh  = 0
+	LiveCalled = 1
+)
+
+// Saver is a Transport that has MaskLive.
+type Saver interface {
+	// EventSave stores the floating-point state of a thread whose event says frame.Live at area, in the processor's
+	// format for it. False: it is elsewhere, EventSync finds it.
+	EventSave(token *Token, area uintptr) bool
 }
 
 // Values of Slot.Call: the kernel calls Wait and ReplyWait (package callnum). Others are no
@@ -136,6 +167,16 @@ func (s *Slot) Put(t *Token, m Mask) bool {
 	s.Call = SlotFull
 	s.Name, s.Sequence = t.Name(), t.Sequence
 	s.Word = uint64(m) << 8
+	return true
+}
+
+// PutLive is Put with MaskLive for the state at area, for the thread of the event that was received last and says
+// frame.Live. False: nothing was done.
+func (s *Slot) PutLive(t *Token, m Mask, area uintptr) bool {
+	if s.Live.State != LiveFresh || !s.Put(t, m&^MaskFP|MaskLive) {
+		return false
+	}
+	s.Live.State = area
 	return true
 }
 

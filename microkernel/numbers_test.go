@@ -7,12 +7,14 @@ import (
 	"starling/arch/amd64"
 	"starling/ipc"
 	"starling/ipc/callnum"
+	"starling/ipc/frame"
 )
 
 // Assembly and arch know numbers of the kernel interface without importing it.
 func TestNumbersAgree(t *testing.T) {
 	if want := [...]uint64{uint64(ipc.EventSyscall), uint64(ipc.EventFault), uint64(ipc.EventException), uint64(ipc.EventReport), callnum.ReplyWait, callnum.EventSync, uint64(ipc.ActionYield), uint64(ipc.MaskResult) << callnum.ReplyMaskShift,
-		uint64(ipc.ActionForward) | uint64(ipc.FaultNotMapped)<<callnum.ReplyClassShift, uint64(ipc.ActionForward) | uint64(ipc.FaultOutOfMemory)<<callnum.ReplyClassShift}; amd64.InterfaceNumbers != want {
+		uint64(ipc.ActionForward) | uint64(ipc.FaultNotMapped)<<callnum.ReplyClassShift, uint64(ipc.ActionForward) | uint64(ipc.FaultOutOfMemory)<<callnum.ReplyClassShift,
+		uint64(ipc.MaskLive), uint64(frame.Live) << 16}; amd64.InterfaceNumbers != want {
 		t.Errorf("assembly has %v, the interface %v", amd64.InterfaceNumbers, want)
 	}
 	for _, g := range []struct {

@@ -138,8 +138,7 @@ type (
 )
 
 const (
-	frameRegs  = unsafe.Offsetof(frame.Frame{}.Regs)
-	frameXSave = unsafe.Offsetof(frame.Frame{}.XSave)
+	frameRegs = unsafe.Offsetof(frame.Frame{}.Regs)
 
 	// Numbers of the kernel interface; the microkernel's tests compare them.
 	kindSyscall   = 1 // ipc.EventSyscall
@@ -150,22 +149,23 @@ const (
 	callReplyWait = 3  // callnum.ReplyWait
 	callSync      = 37 // callnum.EventSync
 	plainResult   = replyMask * uint64(GroupResult)
-	// What the short way takes right out of the frame: both of these, and the vectors or not.
-	wholeReply   = replyMask * uint64(GroupGeneral|GroupControl)
-	vectorsReply = replyMask * uint64(GroupVectors)
-	vectorsGroup = GroupVectors
-	replyMask    = 1 << 8 // of a reply that resumes: where its register groups begin
+	// What the short way takes right out of the frame: both of these. The vectors may be in the processor.
+	wholeReply = replyMask * uint64(GroupGeneral|GroupControl)
+	liveReply  = replyMask * liveGroup
+	liveGroup  = 1 << 15 // ipc.MaskLive
+	replyMask  = 1 << 8  // of a reply that resumes: where its register groups begin
+	eventLive  = 1 << 30 // frame.Live, in the word that begins an event
 	// Replies that forward a fault, without registers: the first class, and the bits by which the others differ.
 	replyClassShift = 24 // callnum.ReplyClassShift
 	forwardReply    = 4 | 1<<replyClassShift
 	forwardClasses  = 3 << replyClassShift
-	forwardToFault  = 4<<8 ^ kindFault // makes the kind of the event of the action
+	forwardToFault  = 4<<8 ^ kindFault | eventLive // makes the kind of the event of the action
 	// Replies of the short way; new debug registers are the microkernel's.
-	shortReplies = replyMask * uint64(GroupAll&^GroupDebug)
+	shortReplies = replyMask * (uint64(GroupAll&^GroupDebug) | liveGroup)
 )
 
 // InterfaceNumbers are the numbers of the kernel interface that assembly contains.
-var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, kindReport, callReplyWait, callSync, actionYield, plainResult, forwardReply, forwardReply + forwardClasses}
+var InterfaceNumbers = [...]uint64{kindSyscall, kindFault, kindException, kindReport, callReplyWait, callSync, actionYield, plainResult, forwardReply, forwardReply + forwardClasses, liveGroup, eventLive}
 
 // Init makes c the context of a new thread that runs in the space of root. The
 // page that c lies in must be zero.

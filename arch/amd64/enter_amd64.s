@@ -184,7 +184,7 @@ exception:
 	MOVQ	R12, R13
 	MOVQ	R12, R8
 	SHLQ	$16, R8
-	ORQ	$const_kindException, R8
+	ORQ	$(const_kindException|const_eventLive), R8
 publish:
 	CMPQ	Gate_Waiter(R9), $0
 	JEQ	long

@@ -11,10 +11,9 @@
 #define CPU(f) ·processor+(f)(SB)
 #define LINK(f) (Context_Link+f)
 
-// EVENT, FRAME and AREA are fields of the frame in R11.
+// EVENT and FRAME are fields of the frame in R11.
 #define EVENT(f) f(R11)
 #define FRAME(r) (const_frameRegs+r)(R11)
-#define AREA(f) (const_frameXSave+f)(R11)
 
 // What is done with each of a set of registers: SAVE, LOAD, PUBLISH, and LOAD_FROM the set in R11.
 #define SAVE(r, f) MOVQ r, REG(f)

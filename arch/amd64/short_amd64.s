@@ -54,7 +54,7 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 
 	MOVQ	LINK(Link_Gate)(DI), R9
 	MOVQ	LINK(Link_GateBadge)(DI), R10
-	MOVL	$const_kindSyscall, R8 // vector and flags are 0
+	MOVL	$(const_kindSyscall|const_eventLive), R8 // vector and flags are 0
 	JMP	·deliver(SB)
 
 	// A reply of a server: to the event that was delivered last, to resume the thread or to
@@ -90,7 +90,7 @@ groups:
 	TESTQ	R10, R10
 	JEQ	own
 	MOVQ	R10, AX
-	ANDQ	$~(const_vectorsReply|const_plainResult), AX
+	ANDQ	$~(const_liveReply|const_plainResult), AX
 	CMPQ	AX, $const_wholeReply
 	JNE	take
 	MOVQ	FRAME(registers_IP), AX
@@ -103,28 +103,19 @@ groups:
 	ORQ	$const_flagsFixed, AX
 	MOVQ	AX, FRAME(registers_Flags)
 	MOVQ	$1, Context_slow(DI)
-	TESTQ	$const_vectorsReply, R10
-	JNE	vectors
+	TESTQ	$const_liveReply, R10
+	JNE	live
 	LOAD_VECTORS
-	LEAQ	FRAME(0), R11
-	JMP	·intoRing3(SB)
-vectors: // see takeVectors
-	MOVQ	·vectorUnit+vectors_components(SB), AX
-	MOVQ	AREA(xsaveArea_present), DX // what is not present becomes initial
-	ORQ	AX, DX
-	CMPQ	DX, AX
-	JNE	take
-	MOVL	·vectorUnit+vectors_mxcsrMask(SB), DX
-	ANDL	DX, AREA(xsaveArea_mxcsr)
-	XORPS	X0, X0
-	MOVUPS	X0, AREA(xsaveArea_compacted) // what XRSTOR looks at of the header (SDM 1 13.8.1)
-	XORL	DX, DX
-	XRSTOR64	AREA(0)
+live:
 	LEAQ	FRAME(0), R11
 	JMP	·intoRing3(SB)
 
 	// Other groups are taken by Go: Resume.
 take:
+	TESTQ	$const_liveReply, R10
+	JEQ	saved
+	SAVE_VECTORS
+saved:
 	MOVQ	DI, CPU(perProcessor_current)
 	MOVQ	R10, Context_Code(DI)
 	MOVQ	$const_trapReply, Context_Trap(DI)
@@ -170,21 +161,16 @@ forward:
 	MOVQ	AX, CPU(perProcessor_resumed) // the time since then was not the program's
 	JMP	·deliver(SB)
 
-	// The floating-point state of the program whose event was delivered last goes to its frame.
-	// Nothing is saved: the server gets all its registers back.
+	// The vectors that were saved of the program whose event was delivered last are loaded: with the lazy
+	// ones, which are still there, that is all of its state. The server keeps all its other registers.
 sync:
 	CMPQ	AX, $const_callSync
 	JNE	call
-	CMPQ	CPU(perProcessor_scratch), $const_vectorsGroup
+	CMPQ	CPU(perProcessor_scratch), $const_liveGroup
 	JNE	call
 	LAST(call)
 	MOVQ	CX, DI
-	MOVQ	LINK(Link_Frame)(DI), R11
 	LOAD_VECTORS
-	MOVQ	·vectorUnit+vectors_components(SB), AX
-	XORL	DX, DX
-	XSAVE64	AREA(0)
-	LDMXCSR	·kernelMXCSR(SB)
 	MOVQ	CPU(perProcessor_current), DI
 	LOAD(CX, registers_IP)
 	XORL	AX, AX

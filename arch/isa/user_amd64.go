@@ -132,6 +132,20 @@ func EnterHandler(f *Frame, s *SignalFrame, addr, fp uint64, number int32, ip ui
 // SaveFP writes the floating-point state to an area, and makes it what handlers begin with (MaskFP).
 func SaveFP(cpu *CPU, f *Frame, a *FPArea) { userabi.SaveFP(cpu, f, a) }
 
+// Live reports whether the floating-point state is in the processor (ipc.MaskLive), NotLive makes that false.
+func Live(f *Frame) bool { return userabi.Live(f) }
+func NotLive(f *Frame)   { userabi.NotLive(f) }
+
+// SavedFP is SaveFP when the state has been stored in the area already. InitialFP makes an area of b, of FPAreaSize+FPAlign bytes,
+// that is what handlers begin with.
+func SavedFP(cpu *CPU, f *Frame, a *FPArea) { userabi.SavedFP(cpu, f, a) }
+func InitialFP(cpu *CPU, b []byte) *FPArea  { return userabi.InitialFP(cpu, b) }
+
+// LoadableFP reports whether the processor takes an area from where it is, with the outcome of RestoreFP; TakeFP is RestoreFP for such
+// a one, at addr here (MaskFP).
+func LoadableFP(cpu *CPU, a *FPArea) bool     { return userabi.LoadableFP(cpu, a) }
+func TakeFP(cpu *CPU, f *Frame, addr uintptr) { userabi.TakeFP(cpu, f, addr) }
+
 // SignalFrameOn, SignalContextOn and FPAreaOn are what lies on one page of the program; nil: it goes on on another.
 func SignalFrameOn(cpu *CPU, page *[PageSize]byte, addr, fp uint64) (*SignalFrame, *FPArea) {
 	return userabi.SignalFrameOn(cpu, page, addr, fp)

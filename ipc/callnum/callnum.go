@@ -149,7 +149,7 @@ var Rows = [...]Row{
 	{Counter, "Counter", "index", "value", "none", "Invalid", "Reads a counter of the kernel: 0 granted pages left, 1 address-space switches, 2 traps, 3 interrupts, 4 Go heap objects allocated since the first thread ran, 5 ns idle."},
 	{Shutdown, "Shutdown", "machine, code", "", "machine", "Capability", "Ends the machine with an exit code."},
 	{EventSync, "EventSync", "mask, thread|generation<<32, sequence", "", "ownership of the endpoint that the event came from", "Stale, Invalid (a server, or no such group)",
-		"ThreadSync for the thread of a trap that was received and is not answered. For the floating-point state of the last one it takes little more than the copy."},
+		"ThreadSync for the thread of a trap that was received and is not answered. Mask bit 15 alone: the floating-point state is brought back into the processor's registers."},
 	{RepliesWait, "RepliesWait", "endpoint, thread|generation<<32, sequence, word|first word<<32, first thread|generation<<32, first sequence", eventResults, "as ReplyWait", "as ReplyWait",
 		"Two replies and Wait in one entry; the words are action|mask<<8|class<<24. The first reply is given first and its thread, when it goes on, becomes ready; the second is as in ReplyWait, and given also when the first has failed."},
 }

@@ -21,6 +21,10 @@ type Event struct {
 	DebugStatus uint64
 }
 
+// Live, in Event.Vector: the floating-point state of the thread is in the processor, all or all but what the kernel has
+// saved of it. ipc.MaskLive says what that is good for.
+const Live = 1 << 14
+
 // Registers is in the order of Linux's user_regs_struct.
 type Registers struct {
 	R15, R14, R13, R12, BP, BX, R11, R10, R9, R8 uint64

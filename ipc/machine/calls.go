@@ -113,7 +113,7 @@ func (t *Transport) Map(space ipc.Handle, va uint64, memory ipc.Handle, entries 
 func (t *Transport) MapRange(space ipc.Handle, va uint64, memory ipc.Handle, offset, pages uint64, access ipc.Access) error {
 	held := t.flush()
 	t.regs = registers{number: callnum.MapRange, a0: uint64(space), a1: va, a2: uint64(memory), a3: offset, a4: pages, a5: uint64(access)}
-	enter(&t.regs)
+	t.enter()
 	if err := status(t.regs.number); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (t *Transport) Log(s string) {
 		n := copy(b, s)
 		s = s[n:]
 		t.regs = registers{number: callnum.Log, a0: uint64(n), a1: w[0], a2: w[1], a3: w[2], a4: w[3], a5: w[4]}
-		enter(&t.regs)
+		t.enter()
 	}
 }
 

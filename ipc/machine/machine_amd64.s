@@ -7,18 +7,26 @@
 // runtime keeps g) are kept, and what else Go's calls of assembly do not keep anyhow.
 // Go zeroes X15 and takes g from there afterwards.
 
+// NEXT makes the call in the Transport in CX.
+#define NEXT \
+	MOVL	endpoint+8(FP), DI; \
+	MOVQ	(Transport_next+registers_number)(CX), AX; \
+	MOVQ	(Transport_next+registers_a1)(CX), SI; \
+	MOVQ	(Transport_next+registers_a2)(CX), DX; \
+	MOVQ	(Transport_next+registers_a3)(CX), R10; \
+	MOVQ	(Transport_next+registers_a4)(CX), R8; \
+	MOVQ	(Transport_next+registers_a5)(CX), R9; \
+	MOVQ	$const_callWait, (Transport_next+registers_number)(CX); \
+	SYSCALL
+
 // func wait(t *Transport, endpoint ipc.Handle, ev *ipc.Event) (status int64, arg0, arg1 uint64)
 TEXT ·wait(SB),NOSPLIT,$0-48
 	MOVQ	t+0(FP), CX
-	MOVL	endpoint+8(FP), DI
-	MOVQ	(Transport_next+registers_number)(CX), AX
-	MOVQ	(Transport_next+registers_a1)(CX), SI
-	MOVQ	(Transport_next+registers_a2)(CX), DX
-	MOVQ	(Transport_next+registers_a3)(CX), R10
-	MOVQ	(Transport_next+registers_a4)(CX), R8
-	MOVQ	(Transport_next+registers_a5)(CX), R9
-	MOVQ	$const_callWait, (Transport_next+registers_number)(CX)
-	SYSCALL
+	CMPQ	const_liveState(CX), $const_liveFresh
+	JNE	live
+ordinary:
+	NEXT
+done:
 	MOVQ	ev+16(FP), BX
 	MOVQ	AX, status+24(FP)
 	MOVL	AX, 0(BX)	// kind; vector 0
@@ -29,6 +37,24 @@ TEXT ·wait(SB),NOSPLIT,$0-48
 	MOVQ	R9, arg0+32(FP)
 	MOVQ	R10, arg1+40(FP)
 	RET
+
+	// The state of a reply with maskLive stays known when the reply is refused.
+live:
+	MOVQ	const_liveState(CX), BX
+	CMPQ	BX, $const_liveCalled
+	JEQ	called
+	MOVL	$-1, AX
+	MOVL	AX, DX
+	XRSTOR64	(BX)
+	NEXT
+	TESTQ	AX, AX
+	JLT	done
+	MOVQ	t+0(FP), CX
+	MOVQ	$const_liveFresh, const_liveState(CX)
+	JMP	done
+called:
+	MOVQ	$const_liveFresh, const_liveState(CX)
+	JMP	ordinary
 
 // func enter(r *registers)
 TEXT ·enter(SB),NOSPLIT,$0-8
@@ -50,15 +76,27 @@ TEXT ·enter(SB),NOSPLIT,$0-8
 	MOVQ	R9, registers_a5(BX)
 	RET
 
-// func sync(mask, name, sequence uint64) (status int64)
-TEXT ·sync(SB),NOSPLIT,$0-32
-	MOVQ	mask+0(FP), DI
-	MOVQ	name+8(FP), SI
-	MOVQ	sequence+16(FP), DX
+// func save(name, sequence uint64, area uintptr) (status int64)
+TEXT ·save(SB),NOSPLIT,$0-32
+	MOVL	$const_maskLive, DI
+	MOVQ	name+0(FP), SI
+	MOVQ	sequence+8(FP), DX
 	MOVL	$const_callSync, AX
 	SYSCALL
 	MOVQ	AX, status+24(FP)
+	TESTQ	AX, AX
+	JNE	elsewhere
+	MOVQ	area+16(FP), BX
+	MOVL	$-1, AX
+	MOVL	AX, DX
+	XSAVE64	(BX)
+	LDMXCSR	·mxcsr(SB)
+elsewhere:
 	RET
+
+// What it is for Go: all exceptions masked (SDM 1 11.6.4).
+DATA	·mxcsr(SB)/4, $0x1f80
+GLOBL	·mxcsr(SB), RODATA, $4
 
 // func ticks() uint64
 TEXT ·ticks(SB),NOSPLIT,$0-8

@@ -49,8 +49,13 @@ func (t *Transport) ThreadSync(thread ipc.Handle, mask ipc.Mask) error {
 
 // EventSync implements ipc.Transport. A reply that is held back stays so.
 func (t *Transport) EventSync(token ipc.Token, mask ipc.Mask) error {
-	if s := sync(uint64(mask), token.Name(), token.Sequence); s < 0 {
-		return kernelError(s)
-	}
-	return nil
+	t.settle()
+	t.regs = registers{number: callnum.EventSync, a0: uint64(mask), a1: token.Name(), a2: token.Sequence}
+	t.enter()
+	return status(t.regs.number)
+}
+
+// EventSave implements ipc.Saver.
+func (t *Transport) EventSave(token *ipc.Token, area uintptr) bool {
+	return t.live.State == ipc.LiveFresh && save(token.Name(), token.Sequence, area) == 0
 }

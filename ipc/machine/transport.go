@@ -23,6 +23,7 @@ type Transport struct {
 	// next is the call that Wait will make: Wait alone, or with the one or two replies or the
 	// answer that were held back. Its a0 is the endpoint and is set by Wait.
 	next   registers
+	live   ipc.Live
 	regs   registers // of every other call
 	buffer []byte
 	saved  [ipc.MessageSize]byte // what a call that passes words in the message buffer pushes aside
@@ -36,6 +37,10 @@ var _ ipc.Transport = (*Transport)(nil)
 const (
 	callWait    = callnum.Wait
 	callSync    = callnum.EventSync
+	maskLive    = ipc.MaskLive
+	liveFresh   = ipc.LiveFresh
+	liveCalled  = ipc.LiveCalled
+	liveState   = unsafe.Offsetof(Transport{}.live) + unsafe.Offsetof(ipc.Live{}.State)
 	eventBadge  = unsafe.Offsetof(ipc.Event{}.Badge)
 	eventThread = unsafe.Offsetof(ipc.Event{}.Token) + unsafe.Offsetof(ipc.Token{}.Thread)
 	eventSeq    = unsafe.Offsetof(ipc.Event{}.Token) + unsafe.Offsetof(ipc.Token{}.Sequence)
@@ -51,12 +56,13 @@ const (
 	_ = -(unsafe.Offsetof(ipc.Slot{}.Name) ^ unsafe.Offsetof(registers{}.a1))
 	_ = -(unsafe.Offsetof(ipc.Slot{}.Sequence) ^ unsafe.Offsetof(registers{}.a2))
 	_ = -(unsafe.Offsetof(ipc.Slot{}.Word) ^ unsafe.Offsetof(registers{}.a3))
+	_ = -(unsafe.Offsetof(ipc.Slot{}.Live) ^ unsafe.Offsetof(Transport{}.live))
 	_ = -(ipc.SlotEmpty ^ callnum.Wait)
 	_ = -(ipc.SlotFull ^ callnum.ReplyWait)
 	_ = -(callnum.ReplyMaskShift ^ 8)
 )
 
-// wait makes the call in t.next and stores kind, badge, token and time of the event that it returns in ev.
+// wait loads the state of t.live, if there is one, makes the call in t.next and stores kind, badge, token and time of the event that it returns in ev.
 // It returns the status, and the event's two arguments when the kind is not EventSyscall. Defined in machine_amd64.s.
 //
 //go:noescape
@@ -67,8 +73,8 @@ func wait(t *Transport, endpoint ipc.Handle, ev *ipc.Event) (status int64, arg0,
 //go:noescape
 func enter(r *registers)
 
-// sync makes the call EventSync and returns its status. Defined in machine_amd64.s.
-func sync(mask, name, sequence uint64) (status int64)
+// save makes the call EventSync with ipc.MaskLive, returns its status, and stores the state at area if that was 0. Defined in machine_amd64.s.
+func save(name, sequence uint64, area uintptr) (status int64)
 
 // ticks is the time stamp counter. Defined in machine_amd64.s.
 func ticks() uint64
@@ -79,12 +85,21 @@ func ticks() uint64
 //
 //go:nosplit
 func (t *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
-again:
 	status, arg0, arg1 := wait(t, endpoint, ev)
 	if status == int64(ipc.EventSyscall) {
 		return nil
 	}
+	return t.received(endpoint, ev, status, arg0, arg1)
+}
+
+// received is Wait for all that is no system call.
+func (t *Transport) received(endpoint ipc.Handle, ev *ipc.Event, status int64, arg0, arg1 uint64) error {
 	if status < 0 {
+		if t.live.State > ipc.LiveCalled {
+			t.settle()
+			t.next.number = callnum.ReplyWait
+			return t.Wait(endpoint, ev)
+		}
 		*ev = ipc.Event{}
 		return kernelError(status)
 	}
@@ -97,7 +112,7 @@ again:
 	case ipc.EventMessage:
 		ev.Length, ev.Cap = uint32(arg0), ipc.Handle(arg1)
 		if t.post != nil && t.post.Receives(ev.Badge) && !t.unpack(ev) {
-			goto again
+			return t.Wait(endpoint, ev)
 		}
 	case ipc.EventNotify:
 		ev.Bits = arg0
@@ -137,6 +152,7 @@ func (t *Transport) Reply(r ipc.Reply) error {
 	case callnum.Wait:
 		n.number = callnum.ReplyWait
 	case callnum.ReplyWait:
+		t.settle()
 		n.number = callnum.RepliesWait
 		n.a4, n.a5 = n.a1, n.a2
 		word |= n.a3 << callnum.ReplyFirstShift
@@ -189,15 +205,30 @@ func (t *Transport) answer(k ipc.Token, n int, cap ipc.Handle) {
 	}
 }
 
+// settle makes a reply that is held back one without ipc.MaskLive.
+func (t *Transport) settle() {
+	if t.live.State > ipc.LiveCalled {
+		t.live.Settle()
+		t.live.State = ipc.LiveCalled
+	}
+}
+
+// enter makes the call in t.regs.
+func (t *Transport) enter() {
+	t.live.State = ipc.LiveCalled
+	enter(&t.regs)
+}
+
 // flush sends what was held back and returns its error.
 func (t *Transport) flush() error {
+	t.settle()
 	n := &t.next
 	last := callnum.Reply
 	var held error
 	switch n.number {
 	case callnum.RepliesWait:
 		t.regs = registers{number: callnum.Reply, a1: n.a4, a2: n.a5, a3: n.a3 >> callnum.ReplyFirstShift}
-		enter(&t.regs)
+		t.enter()
 		held = status(t.regs.number)
 	case callnum.ReplyWait:
 	case callnum.AnswerWait:
@@ -207,7 +238,7 @@ func (t *Transport) flush() error {
 	}
 	n.number = callnum.Wait
 	t.regs = registers{number: uint64(last), a1: n.a1, a2: n.a2, a3: n.a3 & (1<<callnum.ReplyFirstShift - 1), a4: n.a4}
-	enter(&t.regs)
+	t.enter()
 	if err := status(t.regs.number); err != nil {
 		return err
 	}
@@ -240,7 +271,7 @@ func kernelError(status int64) error {
 func (t *Transport) call(number, a0, a1, a2, a3 uint64) error {
 	held := t.flush()
 	t.regs = registers{number: number, a0: a0, a1: a1, a2: a2, a3: a3}
-	enter(&t.regs)
+	t.enter()
 	if err := status(t.regs.number); err != nil {
 		return err
 	}
@@ -251,7 +282,7 @@ func (t *Transport) call(number, a0, a1, a2, a3 uint64) error {
 func (t *Transport) handle(number, a0, a1 uint64) (ipc.Handle, error) {
 	held := t.flush()
 	t.regs = registers{number: number, a0: a0, a1: a1}
-	enter(&t.regs)
+	t.enter()
 	if err := status(t.regs.number); err != nil {
 		return 0, err
 	}

@@ -117,7 +117,8 @@ func (i *Info) Put(b *[InfoSize]byte) {
 	le := binary.LittleEndian
 	le.PutUint32(b[0:], uint32(i.Signo))
 	le.PutUint32(b[4:], uint32(i.Errno))
-	le.PutUint64(b[8:], uint64(uint32(i.Code)))
+	le.PutUint32(b[8:], uint32(i.Code))
+	le.PutUint32(b[12:], 0)
 	le.PutUint64(b[16:], i.Payload[0])
 	le.PutUint64(b[24:], i.Payload[1])
 	le.PutUint64(b[32:], i.Payload[2])

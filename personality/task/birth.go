@@ -61,6 +61,7 @@ func (k *Core) newThread(p *Process, tid int32) *Thread {
 // wire sets the pointers of a thread that do not depend on anything else.
 func (k *Core) wire(t *Thread) {
 	t.frame = k.frameOf(t.Slot)
+	isa.NotLive(t.frame) // an event that another instance had may say so
 	t.timer = clock.Timer{Kind: clock.KindCall, ID: uint64(t.Slot)}
 	t.call = Call{K: k, T: t, State: &t.state}
 }

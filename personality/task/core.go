@@ -122,6 +122,11 @@ type Core struct {
 	acting int32
 
 	slot *ipc.Slot // the transport's, or a full one
+	// saver is the transport if it has ipc.MaskLive. goesLive is the frame slot of the thread that a reply with it resumes;
+	// initialFP the state that handlers begin with.
+	saver     ipc.Saver
+	goesLive  uint32
+	initialFP *isa.FPArea
 }
 
 // TerminalHooks is what terminals want to know of sessions. Package tty implements it.
@@ -145,12 +150,18 @@ func New(cfg Config) *Core {
 		scratch:   make([]byte, isa.SignalContextSize+isa.FPAreaSize(&cfg.CPU)),
 		apart:     apart{frame: make([]byte, isa.SignalFrameSize), area: make([]byte, isa.FPAreaSize(&cfg.CPU))},
 	}
+	for i := range k.Table {
+		k.Table[i] = missing
+	}
 	k.armed = clock.Never
 	k.futexes = newFutexTable(cfg.Seed[0])
 	k.slot = &ipc.Slot{Call: ipc.SlotFull}
 	if s, ok := cfg.Transport.(ipc.Slotted); ok {
 		k.slot = s.ReplySlot()
+		k.saver, _ = cfg.Transport.(ipc.Saver)
+		k.slot.Live.Settle = k.settleLive
 	}
+	k.initialFP = isa.InitialFP(&cfg.CPU, make([]byte, isa.FPAreaSize(&cfg.CPU)+isa.FPAlign))
 	for i := cfg.FrameSlots - 1; i >= 1; i-- { // slot 0 is never used: wait.Thread 0 stays free
 		k.freeSlots = append(k.freeSlots, uint32(i))
 	}

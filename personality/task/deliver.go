@@ -50,6 +50,7 @@ func (k *Core) handle(t *Thread, i *signal.Info, a *signal.Action) bool {
 		k.cannotHandle(t, i)
 		return false
 	}
+	t.live = 0 // more may come before the thread goes on
 	return true
 }
 
@@ -89,7 +90,6 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	if a.Flags&signal.Restorer == 0 {
 		return false // the instruction set has no other way back
 	}
-	k.syncFP(t)
 	f := t.frame
 	top, state, onAlt := isa.BelowRedZone(isa.SP(f)), int32(ssDisable), false
 	if t.AltSize != 0 {
@@ -121,13 +121,19 @@ func (k *Core) pushFrame(t *Thread, i *signal.Info, a *signal.Action) bool {
 	}
 	isa.SetFault(s, t.FaultAddress, t.FaultError, t.FaultVector)
 	i.Put(&s.Info)
-	t.changed |= ipc.MaskGeneral | ipc.MaskControl | ipc.MaskFP
 	if !isa.Native(f) {
 		k.syncSelectors(t)
 		t.Change(ipc.MaskSegments)
 	}
 	isa.EnterHandler(f, s, at, fp, i.Signo, a.Handler)
-	isa.SaveFP(&k.CPU, f, area)
+	if isa.Live(f) && t.changed&ipc.MaskFP == 0 && k.saver != nil && k.saver.EventSave(&t.token, area.Address()) {
+		isa.SavedFP(&k.CPU, f, area)
+		t.live = k.initialFP.Address()
+	} else {
+		k.syncFP(t)
+		isa.SaveFP(&k.CPU, f, area)
+	}
+	t.changed |= ipc.MaskGeneral | ipc.MaskControl | ipc.MaskFP
 	if k.apart.used() {
 		k.apart.spread()
 	}

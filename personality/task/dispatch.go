@@ -30,8 +30,8 @@ func (k *Core) Handle(ev *ipc.Event) {
 // wants to know is here, without a call that it can do without.
 func (k *Core) Syscall(ev *ipc.Event) {
 	k.Clock.SetNow(ev.Time)
-	t := k.find(ev)
-	if t == nil {
+	t := k.BySlot(ev.Badge)
+	if t == nil || !t.trapped(&ev.Token) {
 		k.settle()
 		return
 	}
@@ -54,10 +54,8 @@ func (k *Core) Syscall(ev *ipc.Event) {
 	if r > Yielded && t.attention == 0 {
 		isa.SetResult(t.frame, int64(r))
 		mask |= ipc.MaskResult
-	} else if r != NoReturn || !t.placed() {
-		k.called(t, r)
-		k.run(t)
-		k.settle()
+	} else {
+		k.left(t, r)
 		return
 	}
 	t.Run = Running
@@ -68,6 +66,58 @@ func (k *Core) Syscall(ev *ipc.Event) {
 	if !k.quiet() {
 		k.Settle()
 	}
+}
+
+// left is the end of Syscall for a call that has no result, or whose thread has something to attend to.
+func (k *Core) left(t *Thread, r Result) {
+	if r != NoReturn || !t.placed() {
+		k.called(t, r)
+		k.run(t)
+		k.settle()
+		return
+	}
+	t.Run = Running
+	if t.live != 0 && k.resumeLive(t) {
+		return
+	}
+	k.reply(t)
+	k.settle()
+}
+
+// reply resumes the thread of a trap.
+func (k *Core) reply(t *Thread) {
+	mask := t.changed
+	t.changed = 0
+	if !k.slot.Put(&t.token, mask) {
+		k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
+	}
+}
+
+// resumeLive is reply for the thread of this event with the floating-point state at t.live, in its own memory or
+// k.initialFP: the processor loads it when all is done, if nothing can change it until then. False: the frame has it now.
+func (k *Core) resumeLive(t *Thread) bool {
+	area := t.live
+	t.live = 0
+	if k.quiet() && k.slot.PutLive(&t.token, t.changed, area) {
+		k.goesLive = t.Slot
+		t.changed = 0
+		return true
+	}
+	k.takeLive(t, area)
+	return false
+}
+
+// takeLive makes the floating-point state in the frame that of an area.
+func (k *Core) takeLive(t *Thread, area uintptr) {
+	if area != k.initialFP.Address() { // which is in the frame, too
+		isa.TakeFP(&k.CPU, t.frame, area)
+	}
+}
+
+// settleLive is ipc.Live's Settle.
+func (k *Core) settleLive() {
+	k.takeLive(k.slots[k.goesLive], k.slot.Live.State)
+	k.slot.Word ^= uint64(ipc.MaskLive|ipc.MaskFP) << 8
 }
 
 // watched is the beginning of a system call that somebody looks at. It reports whether the call was
@@ -99,7 +149,7 @@ func (k *Core) settle() {
 // Trap is Handle for what threads report that is no system call.
 func (k *Core) Trap(ev *ipc.Event) {
 	k.Clock.SetNow(ev.Time)
-	if t := k.find(ev); t != nil {
+	if t := k.BySlot(ev.Badge); t != nil && t.trapped(&ev.Token) {
 		k.account(t, ev)
 		switch ev.Kind {
 		case ipc.EventException:
@@ -123,16 +173,6 @@ func (k *Core) quiet() bool {
 	}
 	e := k.Clock.Earliest()
 	return e >= k.armed && e > k.Clock.Now()
-}
-
-// find finds the thread of an event; nil when it is stale.
-func (k *Core) find(ev *ipc.Event) *Thread {
-	if ev.Badge < uint64(len(k.slots)) {
-		if t := k.slots[ev.Badge]; t != nil && t.trapped(&ev.Token) {
-			return t
-		}
-	}
-	return nil
 }
 
 // trapped: a token of the running thread that was not handled before, here or by the pager:
@@ -166,19 +206,17 @@ func (k *Core) account(t *Thread, ev *ipc.Event) {
 
 // handler is what runs for a number.
 func (k *Core) handler(number int32) Handler {
-	if n := uint32(number); n < TableSize && k.Table[n] != nil {
+	if n := uint32(number); n < TableSize {
 		return k.Table[n]
 	}
-	return k.absent(number)
-}
-
-// absent counts a call that does not exist.
-func (k *Core) absent(number int32) Handler {
-	k.Missing[number]++
 	return missing
 }
 
-func missing(*Call) Result { return Err(unix.ENOSYS) }
+// missing is the handler of a call that does not exist, which it counts.
+func missing(c *Call) Result {
+	c.K.Missing[c.T.Number]++
+	return Err(unix.ENOSYS)
+}
 
 // called is what follows a handler: the thread waits, leaves, or is no more.
 func (k *Core) called(t *Thread, r Result) {
@@ -471,14 +509,13 @@ func (k *Core) notice(t *Thread) {
 // resume sends a thread back to user mode.
 func (k *Core) resume(t *Thread) {
 	t.become(Running)
-	mask := t.changed
-	t.changed = 0
 	if t.Fresh {
 		t.Fresh = false
-		k.Transport.ThreadStart(ipc.Handle(t.Handle), mask, 0, 0)
-	} else if !k.slot.Put(&t.token, mask) {
-		k.Transport.Reply(ipc.Reply{Token: t.token, Action: ipc.ActionResume, Mask: mask})
+		k.Transport.ThreadStart(ipc.Handle(t.Handle), t.changed, 0, 0)
+		t.changed = 0
+		return
 	}
+	k.reply(t)
 }
 
 // reported is a thread that was recalled, or asked to report.
@@ -500,7 +537,8 @@ func (k *Core) fault(t *Thread, ev *ipc.Event) {
 	case ipc.FaultNotMapped:
 		if t.MM.Grow(ev.Address, t.Proc.Limits[rlimitStack].Cur) {
 			t.MinorFaults++
-			break
+			k.run(t)
+			return
 		}
 		k.faultSignal(t, ev, signal.Fault(int32(unix.SIGSEGV), signal.SegvMapErr, ev.Address))
 	case ipc.FaultPastEnd:
@@ -510,10 +548,10 @@ func (k *Core) fault(t *Thread, ev *ipc.Event) {
 			k.probeFaulted(t)
 		}
 		k.outOfMemory(t)
+		k.run(t)
 	default:
 		k.faultSignal(t, ev, signal.Fault(int32(unix.SIGSEGV), signal.SegvAccErr, ev.Address))
 	}
-	k.run(t)
 }
 
 func (k *Core) faultSignal(t *Thread, ev *ipc.Event, i signal.Info) {
@@ -559,25 +597,33 @@ func (k *Core) exception(t *Thread, ev *ipc.Event) {
 		i.Payload[0] = isa.IP(t.frame)
 	}
 	k.strike(t, &i)
-	k.run(t)
 }
 
-// strike is Force and the delivery at once where nothing comes before: no signal waits, and
+// strike is Force, and run. Where nothing comes before, it is the delivery at once: no signal waits, and
 // this one is the first that leave would take.
 func (k *Core) strike(t *Thread, i *signal.Info) {
-	if a := t.Handlers.Of(i.Signo); t.undisturbed() && !t.Blocked().Has(i.Signo) && a.Plain() {
-		if !k.pushFrame(t, i, a) {
-			k.cannotHandle(t, i)
+	if t.undisturbed() {
+		if a := t.Handlers.Of(i.Signo); !t.Blocked().Has(i.Signo) && a.Plain() {
+			if !k.pushFrame(t, i, a) {
+				k.cannotHandle(t, i)
+			} else if t.attention == 0 {
+				t.become(Running)
+				if t.live == 0 || !k.resumeLive(t) {
+					k.reply(t)
+				}
+				return
+			}
+			t.live = 0
+			k.run(t)
+			return
 		}
-		return
 	}
 	if t.attention&attendLeaving != 0 || t.shields(i.Signo) {
 		k.Force(t, *i)
-		return
-	}
-	if t.trace == nil || !k.holdForSignal(t, i) {
+	} else if t.trace == nil || !k.holdForSignal(t, i) {
 		k.deliver(t, i)
 	}
+	k.run(t)
 }
 
 // BySlot is the thread with a frame slot, nil if there is none.

@@ -62,7 +62,7 @@ func (k *Core) restartPlain(t *Thread) {
 // the state it had.
 func RestartCall(c *Call) Result {
 	t := c.T
-	if t.RestartNumber < 0 || t.RestartNumber >= TableSize || t.RestartNumber == unix.SYS_RESTART_SYSCALL || c.K.Table[t.RestartNumber] == nil {
+	if t.RestartNumber < 0 || t.RestartNumber >= TableSize || t.RestartNumber == unix.SYS_RESTART_SYSCALL {
 		return Err(unix.EINTR)
 	}
 	c.Again = true

@@ -103,6 +103,9 @@ func (k *Core) Raise(t *Thread, i *signal.Info) bool {
 	if !k.pushFrame(t, i, a) {
 		k.cannotHandle(t, i)
 	}
+	if t.attention != 0 {
+		t.live = 0
+	}
 	return true
 }
 

@@ -36,7 +36,11 @@ func SignalReturn(c *Call) Result {
 	fp, whole := isa.FPOf(u), false
 	if page != nil && fp/isa.PageSize == at/isa.PageSize {
 		if area := isa.FPAreaOn(&k.CPU, page, fp); area != nil {
-			whole = isa.RestoreWholeFP(&k.CPU, f, area)
+			if ok && t.attention == 0 && isa.Live(f) && k.saver != nil && isa.LoadableFP(&k.CPU, area) {
+				t.live, whole = area.Address(), true // Syscall goes on with it at once
+			} else {
+				whole = isa.RestoreWholeFP(&k.CPU, f, area)
+			}
 		}
 	}
 	if !whole && !k.restoreFP(t, fp) {

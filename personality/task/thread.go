@@ -28,6 +28,7 @@ type Thread struct {
 	Signals  signal.Queue // directed at this thread
 
 	frame *isa.Frame
+	live  uintptr // where the floating-point state is that the reply loads, in the event that set it; 0: in the frame
 	token ipc.Token
 	waits []waiting
 	timer clock.Timer

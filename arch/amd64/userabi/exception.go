@@ -1,5 +1,7 @@
 package userabi
 
+import "starling/ipc/frame"
+
 // Signal numbers and codes of sigaction(2) that exceptions lead to.
 const (
 	sigILL  = 4
@@ -55,6 +57,12 @@ var exceptions = [32]Signal{
 	19: {sigFPE, 0, true},
 	21: {sigSEGV, siKernel, false},
 }
+
+// Live reports whether the floating-point state is in the processor (ipc.MaskLive).
+func Live(f *Frame) bool { return f.Event.Vector&frame.Live != 0 }
+
+// NotLive makes Live false.
+func NotLive(f *Frame) { f.Event.Vector &^= frame.Live }
 
 // NeedsFP reports whether Exception has to see the floating-point state in the frame.
 func NeedsFP(vector uint16) bool { return vector == vectorX87 || vector == vectorSIMD }

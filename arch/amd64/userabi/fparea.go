@@ -68,25 +68,44 @@ func copyState(to, from *FPArea, n int)
 func FPAreaSize(cpu *CPU) int { return int(cpu.XSize) + magic2Size }
 
 // SaveFP writes the floating-point state in f, which must have been synced, to the area, and makes it what handlers start
-// with, the initial one (group MaskFP; fpu__clear_user_states of Linux): of that, the bytes of components do not count.
+// with.
 func SaveFP(cpu *CPU, f *Frame, a *FPArea) {
 	state := stateOf(f)
 	copyState(a, state, int(cpu.XSize))
+	a.present = state.present
+	if a.present != cpu.XFeatures {
+		forgetFP(a.bytes(int(cpu.XSize)), a.present)
+	}
+	SavedFP(cpu, f, a)
+}
+
+// SavedFP completes an area to which XSAVE wrote all that the processor has, and makes the state in f what handlers
+// start with, the initial one (group MaskFP; fpu__clear_user_states of Linux): of that, the bytes of components do not count.
+func SavedFP(cpu *CPU, f *Frame, a *FPArea) {
 	sw := &a.software
 	sw.Magic1, sw.ExtendedSize = xstateMagic1, cpu.XSize+magic2Size
 	sw.Features, sw.Size = cpu.XFeatures, cpu.XSize
 	sw.Rest = [7]uint32{}
-	// A handler may change x87 and SSE state, which sigreturn must then take from here.
-	present := state.present
-	a.present = present | featureX87 | featureSSE
+	// A handler may change x87 and SSE state, which sigreturn must then take from here. XSAVE leaves bits of
+	// components that it does not know (SDM 1 13.7).
+	a.present = a.present&cpu.XFeatures | featureX87 | featureSSE
 	a.unused = [headerSize/8 - 1]uint64{}
-	if present != cpu.XFeatures {
-		forgetFP(a.bytes(int(cpu.XSize)), present)
-	}
 	*a.magic2(cpu) = xstateMagic2
+	state := stateOf(f)
 	state.control = defaultMXCSR
 	state.present = 0
 }
+
+// InitialFP is an area from which XRSTOR loads what handlers start with. b has FPAreaSize+FPAlign bytes.
+func InitialFP(cpu *CPU, b []byte) *FPArea {
+	b = b[-uintptr(unsafe.Pointer(&b[0]))%FPAlign:]
+	a := FPAreaIn(cpu, b)
+	a.control = defaultMXCSR
+	return a
+}
+
+// Address is where the area is here.
+func (a *FPArea) Address() uintptr { return uintptr(unsafe.Pointer(a)) }
 
 // gather copies what lies at offset at of memory of two pieces.
 func gather(b, low, high []byte, at int) {
@@ -121,6 +140,22 @@ func FPSize(cpu *CPU, low, high []byte) int {
 		return legacySize
 	}
 	return int(size) + magic2Size
+}
+
+// LoadableFP reports whether XRSTOR takes an area of FPAreaSize bytes right from where it is, with the same outcome as RestoreFP.
+func LoadableFP(cpu *CPU, a *FPArea) bool {
+	sw, u := &a.software, &a.unused
+	return (sw.Magic1^xstateMagic1|sw.Size^cpu.XSize|sw.ExtendedSize^(cpu.XSize+magic2Size)|*a.magic2(cpu)^xstateMagic2|
+		uint32(a.control)&^mxcsrMask) == 0 && a.present&^cpu.XFeatures|sw.Features^cpu.XFeatures|u[0]|u[1]|u[2]|u[3]|u[4]|u[5]|u[6] == 0
+}
+
+// TakeFP is RestoreFP for an area that is LoadableFP, at addr here.
+func TakeFP(cpu *CPU, f *Frame, addr uintptr) {
+	a := *(**FPArea)(unsafe.Pointer(&addr)) // memory that the pager has mapped: nothing of Go's
+	if !RestoreWholeFP(cpu, f, a) {
+		b := a.bytes(FPAreaSize(cpu))
+		RestoreFP(cpu, f, b, nil, FPSize(cpu, b, nil))
+	}
 }
 
 // RestoreWholeFP is RestoreFP for an area of FPAreaSize bytes in one piece that says of all that the processor has

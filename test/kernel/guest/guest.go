@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"unsafe"
 
@@ -145,6 +146,8 @@ type program struct {
 	code   *page
 	data   *page
 	badge  uint64
+
+	priority uint8 // of its threads, if not the usual one
 }
 
 // newSpace is a space with a code page that begins with code, and a data page.
@@ -190,7 +193,7 @@ func (p *program) makeThread() error {
 		faultTo = g.faultTo
 	}
 	p.thread, p.token, err = g.t.ThreadCreate(&ipc.ThreadSpec{
-		Space: p.space, Kind: ipc.Program, Priority: 2, FrameMemory: f.memory,
+		Space: p.space, Kind: ipc.Program, Priority: cmp.Or(p.priority, 2), FrameMemory: f.memory,
 		FaultEndpoint: faultTo, FaultBadge: p.badge, TrapEndpoint: g.trap, TrapBadge: p.badge,
 	})
 	if err != nil {

@@ -227,10 +227,10 @@ func staleTokens(g *guest) error {
 		return err
 	}
 	// Masks and actions that do not exist.
-	if err := g.t.EventSync(p.token, 0x8000); err != ipc.ErrInvalid {
+	if err := g.t.EventSync(p.token, 0x4000); err != ipc.ErrInvalid {
 		return errorf("sync of groups that do not exist: %v", err)
 	}
-	for _, r := range []ipc.Reply{{Token: p.token, Mask: 0x8000}, {Token: p.token, Action: ipc.ActionYield + 1}, {Token: p.token, Action: ipc.ActionForward, Class: 1}} {
+	for _, r := range []ipc.Reply{{Token: p.token, Mask: 0x4000}, {Token: p.token, Action: ipc.ActionYield + 1}, {Token: p.token, Action: ipc.ActionForward, Class: 1}} {
 		var ev ipc.Event
 		if err := g.t.Reply(r); err != nil {
 			return err

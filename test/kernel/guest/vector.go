@@ -7,12 +7,15 @@ import (
 	"unsafe"
 
 	"starling/ipc"
+	"starling/ipc/frame"
 )
 
 var vectorCases = []testCase{
 	{"programs that use AVX and x87 run side by side", keepers},
 	{"the vector state travels through the frame", threadVectors},
 	{"the vector state travels through the frame by the short way", eventVectors},
+	{"the vector state stays in the processor", liveVectors},
+	{"a reply with the state in the processor that cannot be taken goes another way", refusedVectors},
 	{"components that a reply does not have become initial", initialVectors},
 	{"a hostile XSAVE image hurts nobody", hostileVectors},
 }
@@ -109,6 +112,153 @@ func vectorSync(g *guest, mask ipc.Mask, sync func(*program) error) error {
 	}
 	if p.word(0) != 42 || p.word(1) != 43 || p.word(2) != pi {
 		return errorf("after the reply: %d %d %#x", p.word(0), p.word(1), p.word(2))
+	}
+	return nil
+}
+
+// vectorArea is room for an XSAVE area.
+type vectorArea struct{ bytes []byte }
+
+func newVectorArea() *vectorArea {
+	b := make([]byte, frame.XSaveSize+63)
+	return &vectorArea{b[-uintptr(unsafe.Pointer(&b[0]))&63:]}
+}
+
+func (a *vectorArea) address() uintptr         { return uintptr(unsafe.Pointer(&a.bytes[0])) }
+func (a *vectorArea) word(at int) uint64       { return binary.LittleEndian.Uint64(a.bytes[at:]) }
+func (a *vectorArea) put(at int, value uint64) { binary.LittleEndian.PutUint64(a.bytes[at:], value) }
+
+// change makes the area another state: what startVectors stores of it is 42, 43 and pi.
+func (a *vectorArea) change() {
+	a.put(xmmAt, 42)
+	a.put(ymmHighAt+16, 43)
+}
+
+// changed checks that the program has that state.
+func (p *program) changed() error {
+	if _, err := p.exception(3); err != nil {
+		return err
+	}
+	if p.word(0) != 42 || p.word(1) != 43 || p.word(2) != pi {
+		return errorf("after the reply: %d %d %#x", p.word(0), p.word(1), p.word(2))
+	}
+	return nil
+}
+
+const liveMask = ipc.MaskGeneral | ipc.MaskControl
+
+// liveVectors: the state is stored by this server's own instruction, and loaded by it.
+func liveVectors(g *guest) error {
+	for _, mask := range []ipc.Mask{liveMask, liveMask | ipc.MaskSegments, 0} { // by the short way, and the others
+		p, err := startVectors(g)
+		if err != nil {
+			return err
+		}
+		if p.frame.Event.Vector&frame.Live == 0 {
+			return errorf("the event does not say that the state is in the processor")
+		}
+		a := newVectorArea()
+		if !g.t.EventSave(&p.token, a.address()) {
+			return errorf("it was not stored")
+		}
+		if a.word(headerAt)&7 != 7 || a.word(xmmAt) != vectorPattern || a.word(xmmAt+16) != vectorPattern || a.word(ymmHighAt+16) != vectorPattern ||
+			uint32(a.word(mxcsrAt)) != 0x1f80 {
+			return errorf("header %#x, xmm0 %#x, ymm1 %#x %#x, mxcsr %#x", a.word(headerAt), a.word(xmmAt), a.word(xmmAt+16), a.word(ymmHighAt+16), uint32(a.word(mxcsrAt)))
+		}
+		a.change()
+		slot := g.t.ReplySlot()
+		slot.Live.Settle = func() { panic("nothing comes between") }
+		if !slot.PutLive(&p.token, mask, a.address()) {
+			return errorf("the slot did not take it")
+		}
+		if err := p.changed(); err != nil {
+			return err
+		}
+		_ = g.counter(0) // any call
+		if g.t.EventSave(&p.token, a.address()) || slot.PutLive(&p.token, mask, a.address()) {
+			return errorf("after another call it was taken")
+		}
+	}
+	return nil
+}
+
+// refusedVectors: another call comes first, another thread has to run first, or the event is an old one. Each time the state
+// goes to the frame.
+func refusedVectors(g *guest) error {
+	slot := g.t.ReplySlot()
+	settled := 0
+	var p *program
+	a := newVectorArea()
+	slot.Live.Settle = func() {
+		settled++
+		copy(p.frame.XSave[:], a.bytes[:len(p.frame.XSave)])
+		slot.Word ^= uint64(ipc.MaskLive|ipc.MaskFP) << 8
+	}
+	for i, way := range []func() error{
+		func() error { // another call
+			slot.PutLive(&p.token, liveMask, a.address())
+			_ = g.counter(0)
+			return nil
+		},
+		func() error { // a second reply
+			q := &program{g: g, token: p.token}
+			q.token.Sequence--
+			slot.PutLive(&p.token, liveMask, a.address())
+			if err := q.reply(ipc.ActionResume, 0); err != nil {
+				return err
+			}
+			var ev ipc.Event
+			if err := g.t.Wait(g.trap, &ev); err != ipc.ErrStale {
+				return errorf("the second reply: %v", err)
+			}
+			return nil
+		},
+		func() error { // a thread that is more urgent
+			q, err := g.newProgram([]byte{0xeb, 0xfe})
+			if err != nil {
+				return err
+			}
+			q.priority = 1
+			if err := q.makeThread(); err != nil {
+				return err
+			}
+			if err := g.t.ThreadRecall(q.thread); err != nil {
+				return err
+			}
+			if err := q.start(); err != nil {
+				return err
+			}
+			// The server did not wait since, so the state is still there, but a Transport cannot know it.
+			slot.Put(&p.token, liveMask|ipc.MaskLive)
+			slot.Live.State = a.address()
+			_, err = q.expect(ipc.EventReport)
+			return err
+		},
+	} {
+		var err error
+		if p, err = startVectors(g); err != nil {
+			return err
+		}
+		if !g.t.EventSave(&p.token, a.address()) {
+			return errorf("way %d: it was not stored", i)
+		}
+		a.change()
+		if err := way(); err != nil {
+			return errorf("way %d: %v", i, err)
+		}
+		if err := p.changed(); err != nil {
+			return errorf("way %d: %v", i, err)
+		}
+		if settled != i+1 {
+			return errorf("way %d: %d times settled", i, settled)
+		}
+	}
+	p.token.Sequence--
+	slot.Put(&p.token, liveMask|ipc.MaskLive)
+	slot.Live.State = a.address()
+	var ev ipc.Event
+	if err := g.t.Wait(g.trap, &ev); err != ipc.ErrStale {
+		return errorf("a stale event: %v", err)
 	}
 	return nil
 }

@@ -91,6 +91,11 @@ groups of registers the kernel takes from the frame; everything else keeps its v
 | 3 | selectors, FS and GS base | selectors of ring 3 or null, the code selector that of 64-bit or of 32-bit code, bases canonical |
 | 4 | XSAVE area | reserved bits of MXCSR, components the processor has not, and the rest of the header cleared |
 | 5 | debug registers | general detect and I/O breakpoints off, addresses in the program's half |
+| 15 | the floating-point state as it is in the processor, which the server has loaded | nothing to do: what a server's instructions can load, a program's can |
+
+Bit 15 is for who handles an event whose vector says (bit 14) that the state is still there, and has made no other call since; with EventSync,
+alone, it brings back what the kernel had put aside of it, and the server stores the whole. It saves copies, and is refused (Invalid, and
+nothing is done) whenever another thread may have run: then bit 4 is the way.
 
 ## Preemption
 
