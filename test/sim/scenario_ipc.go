@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 
@@ -37,7 +38,51 @@ func msgbuf(p *kernel.Prog, typ int64, text string) uint64 {
 	return p.Put(append(binary.LittleEndian.AppendUint64(nil, uint64(typ)), text...))
 }
 
+// told reads what an inotify descriptor has to tell: for each event its watch, its mask and its name.
+func told(p *kernel.Prog, fd uint64) (text string) {
+	p.Scratch(func() {
+		const room, header = 1024, 16
+		at := p.Alloc(room)
+		n := p.Syscall(unix.SYS_READ, fd, at, room)
+		if n < 0 {
+			text = result(n)
+			return
+		}
+		for end := at + uint64(n); at < end; at += header + uint64(p.Load32(at+12)) {
+			text += fmt.Sprintf(" %d:%#x", p.Load32(at), p.Load32(at+4))
+			if p.Load32(at+12) != 0 {
+				text += " " + p.String(at+header)
+			}
+		}
+	})
+	return text
+}
+
 var ipcScenarios = []Scenario{
+	{Name: "inotify: a watched directory and a watched file, until they vanish",
+		Output: " 1:0x100 f 1:0x20 f 1:0x8 f\n 1:0x40 f 1:0x80 g 2:0x800\n 2:0x4 2:0x400 2:0x8000 1:0x200 g\n 1:0x400 1:0x8000\nEAGAIN\n",
+		Main: func(p *kernel.Prog) {
+			path(p, unix.SYS_MKDIR, "/tmp/watched", 0o700)
+			path(p, unix.SYS_CHDIR, "/tmp/watched")
+			q := uint64(ok(p, "inotify_init1", p.Syscall(unix.SYS_INOTIFY_INIT1, unix.IN_NONBLOCK)))
+			watch := func(name string, mask, wd uint64) {
+				p.Scratch(func() {
+					want(p, "inotify_add_watch", p.Syscall(unix.SYS_INOTIFY_ADD_WATCH, q, p.Text(name), mask), int64(wd))
+				})
+			}
+			watch(".", unix.IN_ALL_EVENTS, 1)
+			wait(p, p.Fork(func(p *kernel.Prog) { open(p, "f", unix.O_CREAT|unix.O_WRONLY, 0o600) }), 0)
+			p.Print(1, told(p, q)+"\n")
+			watch("f", unix.IN_ALL_EVENTS, 2)
+			p.Scratch(func() { p.Syscall(unix.SYS_RENAME, p.Text("f"), p.Text("g")) })
+			p.Print(1, told(p, q)+"\n")
+			path(p, unix.SYS_UNLINK, "g")
+			p.Print(1, told(p, q)+"\n")
+			path(p, unix.SYS_CHDIR, "/")
+			path(p, unix.SYS_RMDIR, "/tmp/watched")
+			p.Print(1, told(p, q)+"\n"+told(p, q)+"\n")
+		}},
+
 	{Name: "System V: a segment is shared, counted, and gone with the last who has it", Output: "written by the child\n",
 		Main: func(p *kernel.Prog) {
 			id := uint64(ok(p, "shmget", p.Syscall(unix.SYS_SHMGET, 77, 5000, ipcCreate|0600)))
