@@ -100,6 +100,8 @@ func TestOnceFound(t *testing.T) {
 		{"rseq: threads count in sequences and lose nothing, however they are cut off", 111, []string{"program>linux report crash-before 3 0"}},
 		{"flock hands the file on", 0, []string{"program>pager fault delay 2 63"}},
 		{"flock hands the file on", 0, []string{"pager>program reply delay 5 63"}},
+		{"memory runs out for the one who takes it", 0, []string{"program>linux fault drop 0 0"}},
+		{"a handler's frame finds memory although somebody holds all of it", 0, []string{"linux>program reply drop 8 0"}},
 		{"a FIFO brings reader and writer together", 0, []string{"linux>program reply flip 9 682"}},
 		{"futex wait, wake, time-out", 0, []string{"linux>program reply delay 10 63"}},
 		{"a lock outlives its owner", 0, []string{"program>linux syscall delay 3 63"}},

@@ -36,6 +36,11 @@ func (r *run) warden(p *kernel.Prog) {
 	p.Syscall(unix.SYS_SETRESUID, spared, 0, spared)
 	adjustOOM(p, "-1000") // nor are they ended for the memory that the scenario takes
 	stop, tell := pipe(p, unix.O_NONBLOCK|unix.O_CLOEXEC)
+	p.Scratch(func() { // so that the pipe has its memory before a scenario takes all there is
+		at := p.Alloc(8)
+		p.Syscall(unix.SYS_WRITE, tell, at, 1)
+		p.Syscall(unix.SYS_READ, stop, at, 1)
+	})
 	ready, there := pipe(p, 0)
 	b := p.Fork(func(p *kernel.Prog) { bystander(p, stop, there) })
 	p.Scratch(func() { p.Syscall(unix.SYS_READ, ready, p.Alloc(8), 1) })
