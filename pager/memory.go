@@ -239,7 +239,7 @@ func (p *Pager) layOut() error {
 		p.addFrames(a)
 	}
 	p.addNodes(area{base: c.next, end: c.end})
-	p.frameReserve = min(1024, p.total/32)
+	p.frameReserve = min(1024, p.total/16)
 	p.nodeReserve = min(64, p.nodesTotal/4)
 	p.layOutLists()
 

@@ -59,12 +59,12 @@ type Config[S any] struct {
 	// Codec turns the state into bytes and back.
 	Codec *wire.Codec[S]
 	// Collect is called between two messages now and then: the time for the garbage
-	// collector, which may not choose its own. It may be nil.
-	Collect func()
+	// collector, which may not choose its own. It returns how many strides lie before the next call. It may be nil.
+	Collect func() int
 }
 
-// collectEvery is how many messages lie between two calls of Collect.
-const collectEvery = 256
+// Stride is how many messages are handled before something else is thought of.
+const Stride = 8
 
 // Configure finds what root granted in the info page.
 func Configure[S any](t ipc.Transport, info *ipc.ServerInfo, pager *client.Client, codec *wire.Codec[S]) (Config[S], error) {
@@ -120,8 +120,8 @@ func Run[S any](c Config[S], p Personality[S]) error {
 // before it, whose thread is gone, unless it does not go away.
 func (in *Instance[S]) serve() error {
 	ev := in.Page.Event()
-	for {
-		for range collectEvery {
+	for strides := 1; ; strides-- {
+		for range Stride {
 			if in.Transport.Wait(in.Endpoint, ev) != nil {
 				if err := in.Transport.Wait(in.Endpoint, ev); err != nil {
 					return fmt.Errorf("wait: %w", err)
@@ -135,8 +135,8 @@ func (in *Instance[S]) serve() error {
 				return err
 			}
 		}
-		if in.Collect != nil {
-			in.Collect()
+		if strides <= 0 && in.Collect != nil {
+			strides = in.Collect()
 		}
 	}
 }

@@ -165,7 +165,7 @@ func TestMemoryRunsOutForTheOneWhoTakesIt(t *testing.T) {
 	for _, c := range []struct{ memory, taker, status string }{
 		{"80M", "hostile membomb", "0"}, // it tells how its child ended
 		{"96M", "tail /dev/zero >/dev/null", "1 or 137"},
-		{"128M", "dd if=/dev/zero of=/tmp/big bs=1M", "1 or 137"},
+		{"128M", "dd if=/dev/zero of=/tmp/big bs=1M", "1"},
 	} {
 		t.Run(c.taker, func(t *testing.T) {
 			script := `mkfifo /tmp/never; exec 3<>/tmp/never

@@ -127,18 +127,22 @@ type collector struct {
 const (
 	smallestHeap = 8 << 20
 	leastGarbage = 256 << 10
+	// With less than shortMemory bytes left for servers, step is called after every stride, else after usualPause of them.
+	shortMemory = 8 << 20
+	usualPause  = 256 / instance.Stride
 )
 
-func (c *collector) step() {
-	heap := machine.HeapLive()
-	if heap < c.live+leastGarbage {
-		return
-	}
+func (c *collector) step() (pause int) {
 	s := c.pager.Stats()
 	left := (s.FramesFree - s.Spare + s.DataLeft) * ipc.PageSize // that servers may have
-	if heap < max(2*c.live, smallestHeap) && heap < c.live+left/2 {
-		return
+	pause = usualPause
+	if left < shortMemory {
+		pause = 1
+	}
+	if heap := machine.HeapLive(); heap < c.live+leastGarbage || heap < max(2*c.live, smallestHeap) && heap < c.live+left/2 {
+		return pause
 	}
 	runtime.GC()
 	c.live = machine.HeapLive()
+	return pause
 }

@@ -55,11 +55,12 @@ func (t *Type) NewSuper(mode uint32, options string) *vfs.Super {
 	return s
 }
 
-// NewRoot makes the instance whose contents are the image.
+// NewRoot makes the instance whose contents are the image, which do not count against its limits: those of
+// any tmpfs, so that files leave memory for programs.
 func (t *Type) NewRoot() *vfs.Super {
 	s := t.NewSuper(0755, "")
-	s.PageLimit, s.InodeLimit = 0, 0
 	if t.image != nil {
+		s.InodeLimit += uint64(t.image.Len())
 		t.fill(s.Root.Inode, 0)
 		s.Root.Inode.Image = 1
 	}
