@@ -166,15 +166,17 @@ func (tr *Transport) own(c capability) ipc.Handle {
 // GiveMachine gives the right to end the machine.
 func (tr *Transport) GiveMachine() ipc.Handle { return tr.own(capability{kind: kindMachine}) }
 
-// Capabilities is how many slots of the server's table are in use.
-func (tr *Transport) Capabilities() int {
-	n := 0
+// Capabilities is how many slots of the server's table are in use, and how many of them name memory.
+func (tr *Transport) Capabilities() (all, memory int) {
 	for i := range tr.caps.slots {
 		if tr.caps.slots[i].kind != kindNone {
-			n++
+			all++
+		}
+		if tr.caps.slots[i].kind == kindMemory {
+			memory++
 		}
 	}
-	return n
+	return all, memory
 }
 
 // CapabilityPages is how many pages of kernel memory the server's table takes.

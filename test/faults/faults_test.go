@@ -109,6 +109,8 @@ func TestOnceFound(t *testing.T) {
 		{"record locks wait, and never in a circle", 0, []string{"program>linux syscall delay 10 63"}},
 		{"trace: fork, vfork and clone report the new thread, which is traced from the start", 0, []string{"program>linux syscall delay 38 63"}},
 		{"rseq: a signal in a sequence aborts it before its handler runs", 0, []string{"linux>program reply delay 3 63"}},
+		{"memory and file pages come and go", 0, []string{"program>linux syscall flip 10 984043"}},
+		{"fork copies memory, descriptors, and shares offsets", 0, []string{"program>linux syscall field 7 450264"}},
 	} {
 		k := Case{Scenario: c.scenario, Seed: c.seed}
 		for _, text := range c.rules {

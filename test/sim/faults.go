@@ -51,13 +51,14 @@ func (m *Machine) Close() { m.Kernel.Close() }
 type Books struct {
 	Pages                         uint64 // free, as frames, for tables, or in the kernel, and those of capability tables
 	Regions                       uint64 // free
-	Threads, LinuxCaps, PagerCaps int
+	Threads, LinuxCaps, PagerCaps int    // those of the pager but its pieces of memory: their pages count, and pieces become more and never fewer
 }
 
 // Books reads the pager's published header and the kernel's counters.
 func (m *Machine) Books() Books {
 	h := m.reader.Stats()
 	tables := m.linux.CapabilityPages() + m.pager.CapabilityPages()
-	return Books{h.FramesFree + h.TablesFree + m.Kernel.KernelFree() + tables, h.RegionsFree,
-		m.Kernel.Threads(), m.linux.Capabilities(), m.pager.Capabilities()}
+	linux, _ := m.linux.Capabilities()
+	pager, pieces := m.pager.Capabilities()
+	return Books{h.FramesFree + h.TablesFree + m.Kernel.KernelFree() + tables, h.RegionsFree, m.Kernel.Threads(), linux, pager - pieces}
 }
