@@ -69,6 +69,20 @@ func TestAFaultOnAMachineRepeats(t *testing.T) {
 	}
 }
 
+// What campaigns on machines found stays found out. docs/faults.md tells of it.
+func TestOnceFoundOnMachines(t *testing.T) {
+	for _, c := range []struct{ scenario, rule string }{
+		{"children end in every way", "program>linux report hang-after 35"},
+		{"memory and file pages come and go", "linux>console write crash-after 1"},
+		{"memory and file pages come and go", "linux>console write crash-after 2"},
+	} {
+		r := run(t, "", starling(t), "faults", "--tier", "qemu", "--scenario", c.scenario, "--rule", c.rule)
+		if r.Status != 0 || strings.Contains(r.Out, "did not strike") {
+			t.Errorf("%s, %s: status %d: %s%s", c.scenario, c.rule, r.Status, r.Out, r.Err)
+		}
+	}
+}
+
 // With a lab in every wire of the manifest that does nothing programs run as without: neither end knows.
 func TestALabInEveryWire(t *testing.T) {
 	m, err := manifest.Parse(images.SystemManifest)

@@ -30,7 +30,7 @@ func (v *sight) judge(c faults.Case, ref *sight) *faults.Result {
 		return res
 	}
 	restarted := v.restarted()
-	same := v.guest.ended == 1 && v.guest.status == ref.guest.status && v.output == ref.output
+	same := v.guest.ended == 1 && v.guest.status == ref.guest.status && v.output == ref.output && v.errors == ref.errors
 	switch {
 	case restarted:
 		res.Outcome = fault.Restarted
@@ -41,7 +41,8 @@ func (v *sight) judge(c faults.Case, ref *sight) *faults.Result {
 		return res // the rest would follow from it
 	}
 	if restarted && expected >= fault.Restarted {
-		same = v.guest.ended == 1 && v.guest.status == ref.guest.status && strings.HasSuffix(v.output, ref.output)
+		same = v.guest.ended == 1 && v.guest.status == ref.guest.status && strings.HasSuffix(v.output, ref.output) &&
+			strings.HasSuffix(v.errors, ref.errors)
 	}
 	say := func(format string, args ...any) { res.Findings = append(res.Findings, fmt.Sprintf(format, args...)) }
 	switch {
@@ -120,6 +121,8 @@ func (v *sight) difference(ref *sight) string {
 		return fmt.Sprintf("did not end in time; output so far %q", v.output)
 	case v.guest.status != ref.guest.status:
 		return fmt.Sprintf("wait status %#x, without the fault %#x; output %q", v.guest.status, ref.guest.status, v.output)
+	case v.errors != ref.errors && strings.HasSuffix(v.output, ref.output):
+		return fmt.Sprintf("standard error %q, without the fault %q", v.errors, ref.errors)
 	}
 	return fmt.Sprintf("output %q, without the fault %q", v.output, ref.output)
 }

@@ -23,6 +23,7 @@ import (
 type sight struct {
 	status   int
 	output   string
+	errors   string
 	messages []string
 	guest    guest
 	heard    bool // the guest said what it saw
@@ -136,7 +137,7 @@ func (v *sight) read(output, errs string) {
 		}
 		return rest.String()
 	}
-	v.output = keep(output) + keep(errs)
+	v.output, v.errors = keep(output), keep(errs)
 }
 
 // hash is over all messages that the labs saw.
