@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 
 	kernel "starling/ipc/sim"
@@ -46,6 +48,26 @@ var meetScenarios = []Scenario{
 			wait(p, pid, 0)
 			p.Syscall(unix.SYS_CLOSE, fd)
 			p.Print(1, result(open(p, "/tmp/fifo", unix.O_WRONLY|unix.O_NONBLOCK, 0))+"\n")
+		}},
+
+	{Name: "a pipe opened through /proc does not wait for the other end", Output: "left behind\nend\ndone\n",
+		Main: func(p *kernel.Prog) {
+			r, w := pipe(p, 0)
+			write(p, w, "left behind\n")
+			p.Syscall(unix.SYS_CLOSE, w)
+			again := uint64(ok(p, "open to read", open(p, fmt.Sprintf("/proc/self/fd/%d", r), unix.O_RDONLY, 0)))
+			text, _ := read(p, again, 100)
+			p.Print(1, text)
+			if _, n := read(p, again, 100); n == 0 {
+				p.Print(1, "end\n")
+			}
+			p.Syscall(unix.SYS_CLOSE, again)
+			r, w = pipe(p, 0)
+			p.Syscall(unix.SYS_CLOSE, r)
+			again = uint64(ok(p, "open to write", open(p, fmt.Sprintf("/proc/self/fd/%d", w), unix.O_WRONLY|unix.O_NONBLOCK, 0)))
+			p.Sigaction(int(unix.SIGPIPE), 1, 0, 0)
+			want(p, "write", write(p, again, "x"), fails(unix.EPIPE))
+			p.Print(1, "done\n")
 		}},
 
 	{Name: "a stream server takes its clients one by one", Output: "done\n",

@@ -161,7 +161,9 @@ func (m *Pipes) Open(c *vfs.Context, f *vfs.File) unix.Errno {
 	}
 	reads, writes := f.Readable(), f.Writable()
 	switch {
-	case reads && writes:
+	case !reads && !writes:
+		return unix.EINVAL
+	case reads && writes, m.mount != nil && f.Inode.Super == m.mount.Super: // who opens a pipe through /proc does not wait
 	case reads:
 		if p.Writers == 0 && !f.NonBlock() && !m.v.Waits.Waiting(p.writersWait()) && !met(c, p.WriterOpens) {
 			return block(c, p.readersWait(), p.WriterOpens)
@@ -173,8 +175,6 @@ func (m *Pipes) Open(c *vfs.Context, f *vfs.File) unix.Errno {
 			}
 			return block(c, p.writersWait(), p.ReaderOpens)
 		}
-	default:
-		return unix.EINVAL
 	}
 	p.join(f)
 	f.Ops = m.ops()
