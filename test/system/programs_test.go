@@ -91,9 +91,10 @@ func TestManyRuns(t *testing.T) {
 }
 
 // Two hundred processes do to each other for a minute what processes do. Each knows what must come of what
-// it does, afterwards nobody is left, and nearly all memory is back: the servers' heaps keep some.
+// it does, afterwards nobody is left, and nearly all memory is back. The Linux server's heap keeps what it once grew to, which is
+// when most processes were there, and to 8 MiB it grows before it collects at all. A page lost for one deed in twenty would be more.
 func TestCrowd(t *testing.T) {
-	const kept = 2 << 10 // KiB
+	const kept = 8 << 10 // KiB
 	script := `for seed in 1 2 3 4; do crowd $seed 15 || exit; awk '/MemFree/{print $2}' /proc/meminfo; done`
 	got := guestWithin(t, crowdRun, "--add", buildC(t, "crowd")+":/bin/crowd", "--", "sh", "-c", script)
 	var free [4]int
