@@ -303,6 +303,7 @@ func (v *View) System() procfs.System {
 	h := k.Pager.Stats()
 	s.Total, s.Free, s.Reserved = h.FramesTotal, h.FramesFree, h.Reserve
 	s.PageTables, s.Faults = h.TablesTotal-h.TablesFree, h.Faults
+	s.Kept = h.TablesFree + k.Transport.KernelFree()
 	seen := map[uint64]bool{}
 	for _, p := range k.Processes() {
 		if t := p.Any(); t != nil && t.MM != nil && !seen[t.MM.ID] {

@@ -91,11 +91,11 @@ func TestManyRuns(t *testing.T) {
 }
 
 // Two hundred processes do to each other for a minute what processes do. Each knows what must come of what
-// it does, afterwards nobody is left, and nearly all memory is back. The Linux server's heap keeps what it once grew to, which is
-// when most processes were there, and to 8 MiB it grows before it collects at all. A page lost for one deed in twenty would be more.
+// it does, afterwards nobody is left, and nearly all memory is back: the servers' heaps keep some. What became room for page tables
+// stays that, and counts as free.
 func TestCrowd(t *testing.T) {
-	const kept = 8 << 10 // KiB
-	script := `for seed in 1 2 3 4; do crowd $seed 15 || exit; awk '/MemFree/{print $2}' /proc/meminfo; done`
+	const kept = 2 << 10 // KiB
+	script := `for seed in 1 2 3 4; do crowd $seed 15 || exit; awk '/MemFree|SUnreclaim/ {n+=$2} END {print n}' /proc/meminfo; done`
 	got := guestWithin(t, crowdRun, "--add", buildC(t, "crowd")+":/bin/crowd", "--", "sh", "-c", script)
 	var free [4]int
 	if n, _ := fmt.Sscan(got.Out, &free[0], &free[1], &free[2], &free[3]); got.Status != 0 || n != len(free) {

@@ -132,6 +132,7 @@ type System struct {
 	Total, Free          uint64
 	Reserved             uint64 // free, but kept back
 	PageTables           uint64
+	Kept                 uint64 // for page tables and the kernel's objects, and free: data cannot have it any more
 	Shmem, Anonymous     uint64
 	OpenFiles, Inodes    uint64
 	Hostname, Domainname string

@@ -140,8 +140,8 @@ func showMeminfo(r *request) ([]byte, unix.Errno) {
 		{"Cached", s.Shmem}, {"SwapCached", 0}, {"Active", s.Anonymous}, {"Inactive", s.Shmem},
 		{"Active(anon)", s.Anonymous}, {"Inactive(anon)", s.Shmem}, {"Active(file)", 0}, {"Inactive(file)", 0},
 		{"Unevictable", 0}, {"Mlocked", 0}, {"SwapTotal", 0}, {"SwapFree", 0}, {"Dirty", 0}, {"Writeback", 0},
-		{"AnonPages", s.Anonymous}, {"Mapped", s.Shmem}, {"Shmem", s.Shmem}, {"KReclaimable", 0}, {"Slab", 0},
-		{"SReclaimable", 0}, {"SUnreclaim", 0}, {"KernelStack", 0}, {"PageTables", s.PageTables},
+		{"AnonPages", s.Anonymous}, {"Mapped", s.Shmem}, {"Shmem", s.Shmem}, {"KReclaimable", 0}, {"Slab", s.Kept},
+		{"SReclaimable", 0}, {"SUnreclaim", s.Kept}, {"KernelStack", 0}, {"PageTables", s.PageTables},
 		{"NFS_Unstable", 0}, {"Bounce", 0}, {"WritebackTmp", 0}, {"CommitLimit", s.Total},
 		{"Committed_AS", s.Total - s.Free},
 	} {
