@@ -102,6 +102,7 @@ func TestOnceFound(t *testing.T) {
 		{"flock hands the file on", 0, []string{"pager>program reply delay 5 63"}},
 		{"memory runs out for the one who takes it", 0, []string{"program>linux fault drop 0 0"}},
 		{"a handler's frame finds memory although somebody holds all of it", 0, []string{"linux>program reply drop 8 0"}},
+		{"an interrupted sleep tells what is left", 0, []string{"program>linux syscall delay 3 47"}},
 		{"a FIFO brings reader and writer together", 0, []string{"linux>program reply flip 9 682"}},
 		{"futex wait, wake, time-out", 0, []string{"linux>program reply delay 10 63"}},
 		{"a lock outlives its owner", 0, []string{"program>linux syscall delay 3 63"}},
