@@ -95,7 +95,7 @@ func (t *Transport) Wait(endpoint ipc.Handle, ev *ipc.Event) error {
 // received is Wait for all that is no system call.
 func (t *Transport) received(endpoint ipc.Handle, ev *ipc.Event, status int64, arg0, arg1 uint64) error {
 	if status < 0 {
-		if t.live.State > ipc.LiveCalled {
+		if t.live.State > ipc.LiveCalled { // the kernel had to look at more than the short way does: once more without
 			t.settle()
 			t.next.number = callnum.ReplyWait
 			return t.Wait(endpoint, ev)

@@ -77,15 +77,15 @@ func (k *Core) left(t *Thread, r Result) {
 		return
 	}
 	t.Run = Running
-	if t.live != 0 && k.resumeLive(t) {
-		return
-	}
 	k.reply(t)
 	k.settle()
 }
 
 // reply resumes the thread of a trap.
 func (k *Core) reply(t *Thread) {
+	if t.live != 0 && k.replyLive(t) {
+		return
+	}
 	mask := t.changed
 	t.changed = 0
 	if !k.slot.Put(&t.token, mask) {
@@ -93,9 +93,9 @@ func (k *Core) reply(t *Thread) {
 	}
 }
 
-// resumeLive is reply for the thread of this event with the floating-point state at t.live, in its own memory or
+// replyLive is reply for the thread of this event with the floating-point state at t.live, in its own memory or
 // k.initialFP: the processor loads it when all is done, if nothing can change it until then. False: the frame has it now.
-func (k *Core) resumeLive(t *Thread) bool {
+func (k *Core) replyLive(t *Thread) bool {
 	area := t.live
 	t.live = 0
 	if k.quiet() && k.slot.PutLive(&t.token, t.changed, area) {
@@ -608,9 +608,7 @@ func (k *Core) strike(t *Thread, i *signal.Info) {
 				k.cannotHandle(t, i)
 			} else if t.attention == 0 {
 				t.become(Running)
-				if t.live == 0 || !k.resumeLive(t) {
-					k.reply(t)
-				}
+				k.reply(t)
 				return
 			}
 			t.live = 0

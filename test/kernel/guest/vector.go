@@ -13,7 +13,7 @@ import (
 var vectorCases = []testCase{
 	{"programs that use AVX and x87 run side by side", keepers},
 	{"the vector state travels through the frame", threadVectors},
-	{"the vector state travels through the frame by the short way", eventVectors},
+	{"the vector state of an event travels through the frame", eventVectors},
 	{"the vector state stays in the processor", liveVectors},
 	{"a reply with the state in the processor that cannot be taken goes another way", refusedVectors},
 	{"components that a reply does not have become initial", initialVectors},
@@ -174,6 +174,17 @@ func liveVectors(g *guest) error {
 		if err := p.changed(); err != nil {
 			return err
 		}
+		q, err := startVectors(g) // another program has run since
+		if err != nil {
+			return err
+		}
+		if g.t.EventSave(&p.token, a.address()) {
+			return errorf("the state of a program that did not run last was stored")
+		}
+		if !g.t.EventSave(&q.token, a.address()) {
+			return errorf("after a refusal nothing is stored")
+		}
+		p = q
 		_ = g.counter(0) // any call
 		if g.t.EventSave(&p.token, a.address()) || slot.PutLive(&p.token, mask, a.address()) {
 			return errorf("after another call it was taken")
@@ -263,7 +274,7 @@ func refusedVectors(g *guest) error {
 	return nil
 }
 
-// initialVectors: a reply of the short way, and of the long one, whose image has no component.
+// initialVectors: replies whose image has no component, with other groups and without.
 func initialVectors(g *guest) error {
 	for _, mask := range []ipc.Mask{ipc.MaskFP | ipc.MaskGeneral | ipc.MaskControl, ipc.MaskFP} {
 		p, err := startVectors(g)
