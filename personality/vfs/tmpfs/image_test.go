@@ -105,6 +105,48 @@ func TestRootComesFromTheImage(t *testing.T) {
 	}
 }
 
+// The image does not count against the limits of the root; everything else does.
+func TestRootHasTheLimitsOfATmpfs(t *testing.T) {
+	w := imageWorld(t)
+	root, e := w.Lookup("/")
+	if e != 0 {
+		t.Fatal(e)
+	}
+	var st unix.Statfs_t
+	statfs := func() *unix.Statfs_t { w.C.Statfs(root, &st); return &st }
+	w.List("/bin/sub/deep")
+	f := w.MustOpen("/bin/tool", unix.O_RDONLY, 0)
+	if _, e := w.Read(f, 12000); e != 0 {
+		t.Fatal(e)
+	}
+	if s := statfs(); s.Blocks == 0 || s.Bfree != s.Blocks || s.Ffree < s.Blocks {
+		t.Fatalf("with the image alone: %+v", *s)
+	}
+	big := w.MustOpen("/big", unix.O_CREAT|unix.O_RDWR, 0o600)
+	block := make([]byte, 1<<20)
+	var n int64
+	for {
+		m, e := w.WriteAt(big, block, n)
+		if n += int64(m); e == unix.ENOSPC {
+			break
+		} else if e != 0 || n > 1<<40 {
+			t.Fatal(e, n)
+		}
+	}
+	if s := statfs(); n != int64(s.Blocks)*s.Bsize || s.Bfree != 0 {
+		t.Errorf("%d bytes fit into %d blocks, %d are free", n, s.Blocks, s.Bfree)
+	}
+	inodes := statfs().Ffree
+	for i := range inodes {
+		if e := w.Mkdir(fmt.Sprintf("/%d", i), 0o700); e != 0 {
+			t.Fatal(i, inodes, e)
+		}
+	}
+	if e := w.Mkdir("/more", 0o700); e != unix.ENOSPC {
+		t.Errorf("one more: %v", e)
+	}
+}
+
 func TestImageFilesAreAdoptedAndPrivate(t *testing.T) {
 	w := imageWorld(t)
 	want := bytes.Repeat([]byte("tool"), 3000)
