@@ -77,15 +77,15 @@ func (k *Core) left(t *Thread, r Result) {
 		return
 	}
 	t.Run = Running
+	if t.live != 0 && k.replyLive(t) {
+		return // and all is quiet
+	}
 	k.reply(t)
 	k.settle()
 }
 
-// reply resumes the thread of a trap.
+// reply resumes the thread of a trap, whose registers are all in the frame.
 func (k *Core) reply(t *Thread) {
-	if t.live != 0 && k.replyLive(t) {
-		return
-	}
 	mask := t.changed
 	t.changed = 0
 	if !k.slot.Put(&t.token, mask) {
@@ -608,7 +608,9 @@ func (k *Core) strike(t *Thread, i *signal.Info) {
 				k.cannotHandle(t, i)
 			} else if t.attention == 0 {
 				t.become(Running)
-				k.reply(t)
+				if t.live == 0 || !k.replyLive(t) {
+					k.reply(t)
+				}
 				return
 			}
 			t.live = 0
