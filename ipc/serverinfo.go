@@ -56,7 +56,9 @@ type ServerInfo struct {
 	Priority   uint8
 	_          [3]byte
 	GrantCount uint32
-	_          [8]byte // Grants begin at 96
+	// Space is the number that the pager knows the server's own space by, 0 if it does not.
+	Space uint32
+	_     [4]byte // Grants begin at 96
 
 	Grants [MaxGrants]Grant
 }

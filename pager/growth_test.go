@@ -16,7 +16,7 @@ func TestMemoryIsDecidedLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	linux, st := admin.SpaceAdopt(server)
+	linux, st := admin.SpaceAdopt(server, 0)
 	b.ok(st)
 	b.ok(admin.WindowMap(linux, client.WindowData|client.WindowTables|client.WindowImage))
 	b.ok(admin.Map(linux, client.Region{Address: ipc.HeapAddress, Pages: 64, Access: rw}))
@@ -82,7 +82,7 @@ func TestGrowthFeedsTheKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	linux, st := admin.SpaceAdopt(server)
+	linux, st := admin.SpaceAdopt(server, 0)
 	b.ok(st)
 	b.ok(admin.WindowMap(linux, client.WindowData|client.WindowTables))
 	drain := b.drain()

@@ -16,7 +16,7 @@ func TestOutOfMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	heap, st := admin.SpaceAdopt(server)
+	heap, st := admin.SpaceAdopt(server, 0)
 	b.ok(st)
 	b.ok(admin.Map(heap, client.Region{Address: ipc.HeapAddress, Pages: 64, Access: rw}))
 	s := b.space()
@@ -102,7 +102,7 @@ func TestClientsAreKeptApart(t *testing.T) {
 	denied("destroy", other.SpaceDestroy(s))
 	denied("object", other.ObjectDestroy(o))
 	denied("release", other.Release(clientBadge))
-	_, st = other.SpaceAdopt(5)
+	_, st = other.SpaceAdopt(5, 0)
 	denied("adopt", st)
 	_, _, st = other.Usage(clientBadge)
 	denied("usage", st)
@@ -169,4 +169,40 @@ func TestBatchStopsAtFirstFailure(t *testing.T) {
 	s := client.Space(x.Value(i))
 	b.store(s, 0x2000, 1)
 	b.ok(b.c.SpaceDestroy(s))
+}
+
+// A server gives back what it does not use of its heap: pages of its own space, and of no other server's.
+func TestServerDiscardsItsOwn(t *testing.T) {
+	b := newBed(t, 1024, nil)
+	admin := b.client(adminBadge)
+	var own, other client.Space
+	for _, s := range []struct {
+		to   *client.Space
+		user uint64
+	}{{&own, clientBadge}, {&other, 0}} {
+		h, err := b.p.t.SpaceCreate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var st client.Status
+		*s.to, st = admin.SpaceAdopt(h, s.user)
+		b.ok(st)
+		b.ok(admin.Map(*s.to, client.Region{Address: ipc.HeapAddress, Pages: 64, Access: rw}))
+		for i := range uint64(64) {
+			b.store(*s.to, ipc.HeapAddress+i<<12, byte(i)+1)
+		}
+	}
+	free := b.p.header.FramesFree
+	b.ok(b.c.Discard(own, ipc.HeapAddress+8<<12, 32))
+	if got := b.p.header.FramesFree; got != free+32 {
+		t.Errorf("%d frames free, %d before", got, free)
+	}
+	if st := b.c.Discard(other, ipc.HeapAddress, 1); st != pagerwire.StatusDenied {
+		t.Errorf("another server's: %v", st)
+	}
+	if st := b.c.Unmap(own, ipc.HeapAddress, 1); st != pagerwire.StatusDenied {
+		t.Errorf("more than to discard: %v", st)
+	}
+	b.store(own, ipc.HeapAddress+9<<12, 7)
+	b.sound()
 }

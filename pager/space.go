@@ -25,8 +25,9 @@ type space struct {
 	nextFault  uint64
 	burst      uint32
 	generation uint32
-	adopted    bool  // a server's: its memory may come from the reserve
-	window     uint8 // parts of the window it shows
+	adopted    bool   // a server's: its memory may come from the reserve
+	user       uint64 // the client that runs in it, if it is one: may discard
+	window     uint8  // parts of the window it shows
 }
 
 // userPages is the end of what a space can map, in pages: the last page
@@ -37,7 +38,7 @@ func (p *Pager) spaceIndex(s *space) uint32 {
 	return uint32((uintptr(unsafe.Pointer(s)) - uintptr(unsafe.Pointer(&p.spaces[0]))) / unsafe.Sizeof(*s))
 }
 
-// spaceOf finds a space by id for a client; the administrator may use all.
+// spaceOf finds a space by id for a client; the administrator may use all. One that is Denied is returned.
 func (p *Pager) spaceOf(id uint32, badge uint64) (uint32, *space, pagerwire.Status) {
 	i := table.Index(id)
 	if id == 0 || int(i) >= len(p.spaces) || p.spaceRecords[i].ID != id {
@@ -45,7 +46,7 @@ func (p *Pager) spaceOf(id uint32, badge uint64) (uint32, *space, pagerwire.Stat
 	}
 	s := &p.spaces[i]
 	if s.owner != badge && badge != p.admin {
-		return 0, nil, pagerwire.StatusDenied
+		return i, s, pagerwire.StatusDenied
 	}
 	return i, s, pagerwire.OK
 }

@@ -47,6 +47,9 @@ type Config struct {
 	// Boot says what to run and how.
 	Boot bootconfig.Config
 
+	// Heap is the server's own memory (task.Config).
+	Heap task.Heap
+
 	// Observe, which may be nil, is told of changes of threads' states (task.Config).
 	Observe func(from, to task.RunState)
 }
@@ -71,7 +74,7 @@ func New(cfg Config, t ipc.Transport, pager *client.Client) (*Personality, error
 		Transport: t, Endpoint: cfg.Endpoint, PagerWire: cfg.PagerWire, Pager: pager,
 		Frames: cfg.Frames, FrameBase: cfg.FrameBase, FrameSlots: cfg.FrameSlots,
 		CPU: cfg.CPU, Seed: [2]uint64{cfg.Boot.Seed, cfg.Boot.Seed ^ seedTwist},
-		WallTime: cfg.Boot.WallTime, Randomize: true, Observe: cfg.Observe,
+		WallTime: cfg.Boot.WallTime, Randomize: true, Heap: cfg.Heap, Observe: cfg.Observe,
 	})
 	p.k.OnExit = p.programEnded
 	store := content.Pager{Client: pager}
@@ -226,6 +229,9 @@ func (p *Personality) prepare(t *task.Thread) unix.Errno {
 
 // Traps implements instance.Trapper.
 func (p *Personality) Traps() instance.Traps { return p.k }
+
+// Relieve is for after a collection: see task.Core.RelieveHeap.
+func (p *Personality) Relieve() { p.k.RelieveHeap() }
 
 // Handle is one event, to its end.
 func (p *Personality) Handle(ev *ipc.Event) {

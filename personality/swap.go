@@ -17,9 +17,14 @@ var ErrState = errors.New("state cannot be taken over")
 // state. It may be called whenever Handle is not running.
 func (p *Personality) Export() []byte { return state.Codec.Encode(p.Snapshot()) }
 
+var errShort = errors.New("there is no memory to write the state down")
+
 // HandOver is the state for another server: the threads and spaces of programs are
 // capabilities, so it gets copies of them, and the state names those. Nothing changes here.
 func (p *Personality) HandOver(to ipc.Handle) (*state.PersonalityT, error) {
+	if !p.k.RoomToHandOver() {
+		return nil, errShort
+	}
 	s := p.Snapshot()
 	for _, t := range s.Tasks.Threads {
 		if err := p.give(to, &t.Handle); err != nil {

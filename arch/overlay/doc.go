@@ -18,6 +18,7 @@
 // the host's go vet does not miss it):
 //
 //	both    BareHeapLive, BareSetIdle
+//	server  BareTakeSpare, BarePutSpare
 //	kernel  BareSetClock, BareSeal, BareTrapStack, BareTraceback, and for
 //	        assembly the symbol runtime·bareTrapG
 //

@@ -13,6 +13,9 @@ type heap struct {
 	used      uint64 // what lies below was handed out before
 }
 
+// allocTries is how often Alloc asks again where memory has run out: a test may have it so now and then.
+const allocTries = 50
+
 const heapChunk = 64 * ipc.PageSize
 
 // Alloc gives n bytes of zeroed memory of the program, aligned to 16.
@@ -21,8 +24,11 @@ func (p *Prog) Alloc(n uint64) uint64 {
 	n = (n + 15) &^ 15
 	if h.end-h.next < n {
 		size := max(n+ipc.PageSize-1, heapChunk) &^ (ipc.PageSize - 1)
-		at := p.Syscall(unix.SYS_MMAP, 0, size, unix.PROT_READ|unix.PROT_WRITE,
-			unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uint64(0), 0)
+		at := -int64(unix.ENOMEM)
+		for tries := 0; at == -int64(unix.ENOMEM) && tries < allocTries; tries++ {
+			at = p.Syscall(unix.SYS_MMAP, 0, size, unix.PROT_READ|unix.PROT_WRITE,
+				unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uint64(0), 0)
+		}
 		if at < 0 && at > -4096 {
 			p.t.k.fail("script: mmap of %d bytes: %v", size, unix.Errno(-at))
 		}

@@ -18,11 +18,12 @@ const (
 )
 
 // SpaceAdopt registers a server's space, so that Map gives it memory on
-// demand. The id is the fault badge of the server's thread. Only for root.
-func (c *Client) SpaceAdopt(space ipc.Handle) (Space, Status) {
+// demand. The id is the fault badge of the server's thread. The client with the badge user, 0 for none, is that
+// server: it may discard what is in the space. Only for root.
+func (c *Client) SpaceAdopt(space ipc.Handle, user uint64) (Space, Status) {
 	b := c.Batch()
 	b.cap = space
-	i := b.add(&pagerwire.Command{Code: pagerwire.CodeSpaceAdopt})
+	i := b.add(&pagerwire.Command{Code: pagerwire.CodeSpaceAdopt, Size: user})
 	st := b.Run()
 	return Space(b.Value(i)), st
 }

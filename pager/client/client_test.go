@@ -67,7 +67,7 @@ func TestBatchCarriesOps(t *testing.T) {
 	if len(got) != 3 || got[0].Space != 77 || got[1] != want {
 		t.Errorf("ops %+v", got)
 	}
-	if _, st := c.SpaceAdopt(4); st != OK || w.cap != 4 {
+	if _, st := c.SpaceAdopt(4, 0); st != OK || w.cap != 4 {
 		t.Errorf("adopt: %v, capability %d", st, w.cap)
 	}
 	if b = c.Batch(); b.Run() != OK || w.calls != 2 {

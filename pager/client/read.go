@@ -165,6 +165,26 @@ func (c *Client) ObjectMapped(o Object) bool {
 	return r != nil && r.Mappings > 0
 }
 
+// ServerMemory is how many frames servers may still have: those that are free, those kept for servers
+// among them, and what may still become some.
+func (c *Client) ServerMemory() uint64 {
+	h := c.view.Header
+	if h == nil {
+		return 0
+	}
+	return h.FramesFree - h.Spare + h.DataLeft
+}
+
+// ProgramMemory is how many frames programs may still have.
+func (c *Client) ProgramMemory() uint64 {
+	h := c.view.Header
+	if h == nil {
+		return 0
+	}
+	free := h.FramesFree - h.Spare
+	return free - min(free, h.Reserve) + h.DataLeft
+}
+
 // Stats is the published header: memory in total and free, in frames.
 func (c *Client) Stats() table.Header {
 	if c.view.Header == nil {

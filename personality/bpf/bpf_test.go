@@ -25,9 +25,10 @@ type world struct {
 
 type clock struct{ id uint64 }
 
-func (c *clock) Now() int64     { return 0 }
-func (c *clock) WallNow() int64 { return 0 }
-func (c *clock) NewID() uint64  { c.id++; return c.id }
+func (c *clock) Now() int64          { return 0 }
+func (c *clock) WallNow() int64      { return 0 }
+func (c *clock) NewID() uint64       { c.id++; return c.id }
+func (c *clock) RoomFor(uint64) bool { return true }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()

@@ -127,6 +127,9 @@ func (o *Objects) NewMap(s Spec) (*Map, unix.Errno) {
 	case all > maxAllBytes || len(o.maps) >= maxMaps:
 		return nil, unix.ENOMEM
 	}
+	if !o.v.RoomFor(m.bytes()) {
+		return nil, unix.ENOMEM
+	}
 	switch {
 	case m.isArray():
 		m.Values = make([]byte, m.stride*int(m.MaxEntries))

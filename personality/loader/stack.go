@@ -42,24 +42,37 @@ type Start struct {
 	Aux                                []byte
 }
 
+// textSize is what the strings take, their NULs included.
+func textSize(file string, argv, envp []string) uint64 {
+	size := uint64(len(file)) + 1
+	for _, list := range [][]string{argv, envp} {
+		for _, s := range list {
+			size += uint64(len(s)) + 1
+		}
+	}
+	return size
+}
+
+// StackSize is how many bytes Stack makes, and a little more.
+func StackSize(file string, argv, envp []string) uint64 {
+	const rest = 1024 // auxiliary vector, platform and what aligns
+	return textSize(file, argv, envp) + 8*uint64(len(argv)+len(envp)) + rest
+}
+
 // Stack lays out the stack of a new program that ends at top: argc, argv, envp and the
 // auxiliary vector, then 16 random bytes, the platform's name, the strings and the
 // file name (System V ABI AMD64 3.4.1; order of the strings as in Linux's fs/exec.c).
 // aux must not hold AT_NULL. E2BIG when it exceeds limit bytes.
 func Stack(top uint64, file string, argv, envp []string, platform string, random [16]byte, aux []Aux, limit uint64) (*Start, unix.Errno) {
-	size := uint64(len(file)) + 1
 	for _, list := range [][]string{argv, envp} {
 		for _, s := range list {
 			if len(s)+1 > MaxString {
 				return nil, unix.E2BIG
 			}
-			size += uint64(len(s)) + 1
-			if size > limit {
-				return nil, unix.E2BIG
-			}
 		}
 	}
-	if size+8*uint64(len(argv)+len(envp)) > limit {
+	size := textSize(file, argv, envp)
+	if size > limit || size+8*uint64(len(argv)+len(envp)) > limit {
 		return nil, unix.E2BIG
 	}
 	st := &Start{}

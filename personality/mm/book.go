@@ -2,6 +2,7 @@ package mm
 
 import (
 	"iter"
+	"unsafe"
 
 	"starling/arch/isa"
 )
@@ -121,6 +122,9 @@ func (b *book) draw() uint32 {
 	b.priority ^= b.priority << 5
 	return b.priority
 }
+
+// size is how many bytes a clone takes.
+func (b *book) size() uint64 { return uint64(b.count) * uint64(unsafe.Sizeof(node{})) }
 
 // clone is a copy of the book.
 func (b *book) clone() book {

@@ -66,7 +66,7 @@ func (s *Space) resolve(va uint64, n int, access ipc.Access) ([]byte, unix.Errno
 		return nil, unix.EFAULT
 	}
 	off := int(va & pageMask)
-	grown := false
+	grown, reclaimed := false, false
 again:
 	if pages := (uint64(off) + uint64(n) + pageMask) >> pageShift; pages > 1 {
 		first := va &^ pageMask
@@ -84,6 +84,10 @@ again:
 		}
 		return nil, unix.EFAULT
 	case st == client.Fault && class == ipc.FaultOutOfMemory, st == client.NoMemory:
+		if !reclaimed && s.m.Reclaim != nil && s.m.Reclaim() {
+			reclaimed = true
+			goto again
+		}
 		return nil, unix.ENOMEM
 	case class == ipc.FaultNotMapped && !grown && s.Grow(va, ^uint64(0)):
 		grown = true

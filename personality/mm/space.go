@@ -25,6 +25,9 @@ type Manager struct {
 	// afresh: uprobes.
 	Mapped func(s *Space, start, end uint64, fresh bool)
 
+	// Reclaim, if not nil, tells whether memory has been found for programs where there was none.
+	Reclaim func() bool
+
 	vdso client.Object // data page, then the image
 }
 
@@ -237,6 +240,9 @@ func (r *Region) request() client.Region {
 // Fork makes a copy-on-write copy (fork(2)).
 func (s *Space) Fork() (*Space, unix.Errno) {
 	m := s.m
+	if !m.VFS.RoomFor(s.book.size()) {
+		return nil, unix.ENOMEM
+	}
 	b := m.Pager.Batch()
 	i := b.SpaceFork(s.Pager)
 	for r := s.book.first; r != nil; r = r.next {

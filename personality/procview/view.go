@@ -3,7 +3,7 @@
 package procview
 
 import (
-	"cmp"
+	"iter"
 	"slices"
 
 	"starling/arch/isa"
@@ -243,43 +243,49 @@ func memory(s *mm.Space) *procfs.Memory {
 			m.Data += n
 		}
 	}
-	m.Regions = func(usage bool) []procfs.Region { return regions(s, usage) }
+	m.Regions = func(usage bool) iter.Seq[procfs.Region] { return regions(s, usage) }
 	return m
 }
 
-func regions(s *mm.Space, usage bool) []procfs.Region {
-	var out []procfs.Region
-	for r := range s.Regions() {
-		g := procfs.Region{
-			Start: r.Start, End: r.End, Shared: r.Flags&mm.Shared != 0, Offset: r.Offset, File: r.File,
-			Read: r.Access&ipc.Read != 0, Write: r.Access&ipc.Write != 0, Execute: r.Access&ipc.Execute != 0,
+// regions is the lines of maps, in order of addresses, made one after the other: there may be many.
+func regions(s *mm.Space, usage bool) iter.Seq[procfs.Region] {
+	return func(yield func(procfs.Region) bool) {
+		for r := range s.Regions() {
+			if !yield(region(s, r, usage)) {
+				return
+			}
 		}
-		switch {
-		case r.File != nil:
-		case r.Flags&mm.Uprobes != 0:
-			g.Name, g.Shared = "[uprobes]", false
-		case r.Flags&mm.VDSO != 0:
-			g.Name, g.Offset = "[vdso]", 0
-		case r.Flags&mm.VVar != 0:
-			g.Name, g.Offset = "[vvar]", 0
-		case r.Flags&mm.Stack != 0:
-			g.Name = "[stack]"
-		case r.Flags&mm.AnonymousShared != 0:
-			g.Name = "/dev/zero (deleted)"
-		case r.Start < s.BreakEnd && r.End > s.BreakStart:
-			g.Name = "[heap]"
-		}
-		if r.File == nil && r.Anonymous() {
-			g.Offset = 0
-		}
-		if usage {
-			g.Own, g.Others = s.Usage(r)
-			g.Locked, g.Flags = r.Flags&mm.Locked != 0, flagNames(r)
-		}
-		out = append(out, g)
 	}
-	slices.SortFunc(out, func(a, b procfs.Region) int { return cmp.Compare(a.Start, b.Start) })
-	return out
+}
+
+func region(s *mm.Space, r *mm.Region, usage bool) procfs.Region {
+	g := procfs.Region{
+		Start: r.Start, End: r.End, Shared: r.Flags&mm.Shared != 0, Offset: r.Offset, File: r.File,
+		Read: r.Access&ipc.Read != 0, Write: r.Access&ipc.Write != 0, Execute: r.Access&ipc.Execute != 0,
+	}
+	switch {
+	case r.File != nil:
+	case r.Flags&mm.Uprobes != 0:
+		g.Name, g.Shared = "[uprobes]", false
+	case r.Flags&mm.VDSO != 0:
+		g.Name, g.Offset = "[vdso]", 0
+	case r.Flags&mm.VVar != 0:
+		g.Name, g.Offset = "[vvar]", 0
+	case r.Flags&mm.Stack != 0:
+		g.Name = "[stack]"
+	case r.Flags&mm.AnonymousShared != 0:
+		g.Name = "/dev/zero (deleted)"
+	case r.Start < s.BreakEnd && r.End > s.BreakStart:
+		g.Name = "[heap]"
+	}
+	if r.File == nil && r.Anonymous() {
+		g.Offset = 0
+	}
+	if usage {
+		g.Own, g.Others = s.Usage(r)
+		g.Locked, g.Flags = r.Flags&mm.Locked != 0, flagNames(r)
+	}
+	return g
 }
 
 // System implements procfs.Source.

@@ -282,6 +282,8 @@ func bpfMapFreeze(c *bpfCall) task.Result {
 const (
 	maxLicense      = 127
 	maxInstructions = 1 << 16
+	// verifyRoom in bytes is what verifying takes for each instruction, its states among it.
+	verifyRoom = 256
 )
 
 func bpfProgramLoad(c *bpfCall) task.Result {
@@ -306,6 +308,9 @@ func bpfProgramLoad(c *bpfCall) task.Result {
 	license, e := usermem.String(c.Mem(), a.u64(16), maxLicense)
 	if e != 0 {
 		return fail(e)
+	}
+	if !c.K.RoomFor(verifyRoom * uint64(count)) {
+		return fail(unix.ENOMEM)
 	}
 	code := make([]byte, 8*count)
 	if _, e := usermem.CopyIn(c.Mem(), code, insns); e != 0 {

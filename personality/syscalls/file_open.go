@@ -113,6 +113,9 @@ func sysCloseRange(c *task.Call) task.Result {
 		return fail(unix.EINVAL)
 	}
 	if flags&unix.CLOSE_RANGE_UNSHARE != 0 && c.T.Files.Shared() {
+		if !c.K.RoomFor(c.T.Files.CopySize()) {
+			return fail(unix.ENOMEM)
+		}
 		n := c.K.VFS.CloneFDTable(c.T.Files)
 		c.K.VFS.PutFDTable(c.T.Files)
 		c.T.Files = n
@@ -161,6 +164,8 @@ func dup(x *vfs.Context, old, fd int32, cloexec bool) task.Result {
 	if f == nil {
 		return fail(unix.EBADF)
 	}
-	x.Install(fd, f.Get(), cloexec)
+	if e := x.Install(fd, f.Get(), cloexec); e != 0 {
+		return fail(e)
+	}
 	return task.Result(fd)
 }

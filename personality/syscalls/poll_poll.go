@@ -3,6 +3,7 @@ package syscalls
 import (
 	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -101,6 +102,9 @@ func poll(c *task.Call, timeout int64, restart task.Restart) task.Result {
 	var small [16 * pollSize]byte
 	buf := small[:]
 	if n*pollSize > uint64(len(small)) {
+		if !c.K.RoomFor(n * (pollSize + uint64(unsafe.Sizeof(task.On{})))) {
+			return fail(unix.ENOMEM)
+		}
 		buf = make([]byte, n*pollSize)
 	}
 	buf = buf[:n*pollSize]

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"strconv"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -180,34 +181,68 @@ func execName(c *task.Call, dirfd int32, name string) (path string, closes bool)
 }
 
 // readStrings reads an array of pointers to strings; limit is how many bytes are left, for
-// strings and pointers (execve(2), "Limits on size of arguments and environment").
+// strings and pointers (execve(2), "Limits on size of arguments and environment"). There may be megabytes of them, so
+// they are counted first, lie in few pieces, and are refused when the server has no room for so much.
 func readStrings(c *task.Call, va uint64, limit *uint64) ([]string, unix.Errno) {
 	if va == 0 {
 		return nil, 0
 	}
-	var list []string
-	for ; ; va += 8 {
-		p, e := usermem.Read64(c.Mem(), va)
+	m := c.Mem()
+	count := uint64(0)
+	for {
+		p, e := usermem.Read64(m, va+8*count)
 		if e != 0 {
 			return nil, e
 		}
 		if p == 0 {
-			return list, 0
+			break
 		}
-		s, e := usermem.String(c.Mem(), p, loader.MaxString-1)
+		if count++; 8*count > *limit {
+			return nil, unix.E2BIG
+		}
+	}
+	const firstPiece, largePiece = 256, 32 << 10 // bytes
+	if !c.K.RoomFor(uint64(unsafe.Sizeof("")) * count) {
+		return nil, unix.ENOMEM
+	}
+	list := make([]string, 0, count)
+	var room []byte
+	piece := firstPiece
+	for ; uint64(len(list)) < count; va += 8 {
+		p, e := usermem.Read64(m, va)
+		if e != 0 {
+			return nil, e
+		}
+		if p == 0 {
+			break // the program has another thread, which has changed it
+		}
+		n, e := usermem.StringLength(m, p, loader.MaxString-1)
 		if e == unix.ENAMETOOLONG {
 			e = unix.E2BIG
 		}
 		if e != 0 {
 			return nil, e
 		}
-		need := uint64(len(s)) + 1 + 8
+		need := uint64(n) + 1 + 8
 		if need > *limit {
 			return nil, unix.E2BIG
 		}
 		*limit -= need
-		list = append(list, s)
+		if n > len(room) {
+			size := max(n, piece)
+			if size >= largePiece && !c.K.RoomFor(uint64(size)) {
+				return nil, unix.ENOMEM
+			}
+			room = make([]byte, size)
+			piece = min(2*size, largePiece)
+		}
+		if _, e := usermem.CopyIn(m, room[:n], p); e != 0 {
+			return nil, e
+		}
+		list = append(list, unsafe.String(unsafe.SliceData(room), n))
+		room = room[n:]
 	}
+	return list, 0
 }
 
 // waitOptions are the options that both calls know.

@@ -68,6 +68,9 @@ func Install(k *task.Core) {
 			k.Table[r.Number] = r.Handler
 		}
 	}
+	for _, number := range making {
+		k.Table[number] = task.Making(k.Table[number])
+	}
 	sleepReports(k)
 	k.NameOf = Name
 }

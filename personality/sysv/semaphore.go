@@ -3,6 +3,7 @@ package sysv
 import (
 	"cmp"
 	"slices"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -50,6 +51,8 @@ func (s *System) GetSet(c *Caller, key, number int32, flags uint32) (*Set, unix.
 		return nil, unix.EINVAL
 	case s.semaphores+int(number) > SemaphoresMax, s.Sets.full():
 		return nil, unix.ENOSPC
+	case !s.v.RoomFor(uint64(number) * uint64(unsafe.Sizeof(state.SemaphoreT{})+unsafe.Sizeof(uintptr(0)))):
+		return nil, unix.ENOMEM
 	}
 	a = &Set{state.SemaphoreSetT{Permissions: c.owned(key, flags), ChangeTime: s.now()}}
 	for range number {

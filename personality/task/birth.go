@@ -175,6 +175,9 @@ func Clone(c *Call, q *CloneArgs) Result {
 		return Err(unix.EAGAIN)
 	}
 
+	if q.Flags&unix.CLONE_FILES == 0 && !k.RoomFor(t.Files.CopySize()) {
+		return Err(unix.ENOMEM)
+	}
 	space := t.MM
 	if q.Flags&unix.CLONE_VM != 0 {
 		space.Get()
@@ -373,6 +376,9 @@ func Unshare(c *Call) Result {
 	}
 	if f&(unix.CLONE_SIGHAND|unix.CLONE_VM) != 0 && (t.Handlers.Refs > 1 || t.MM.Shared()) {
 		return Err(unix.EINVAL)
+	}
+	if f&unix.CLONE_FILES != 0 && t.Files.Shared() && !k.RoomFor(t.Files.CopySize()) {
+		return Err(unix.ENOMEM)
 	}
 	if f&unix.CLONE_FS != 0 && t.FS.Shared() {
 		n := k.VFS.CloneFSContext(t.FS)

@@ -39,6 +39,8 @@ type Config struct {
 	WallTime int64
 	// Randomize: address space layout randomisation, from the seed.
 	Randomize bool
+	// Heap is the memory of the server itself; nil: without bounds, as on the host.
+	Heap Heap
 	// Observe, which may be nil, is in a build with the tag starling_observed told of every change of a thread's state that is not into a call that
 	// does not block or back from it.
 	Observe func(from, to RunState)
@@ -169,7 +171,7 @@ func New(cfg Config) *Core {
 	k.VFS = vfs.New(k, k.Waits)
 	k.VFS.RegisterKind(vfs.KindPidFD, pidKind{k})
 	k.VFS.RegisterKind(vfs.KindListener, listenerKind{k})
-	k.MM = &mm.Manager{Transport: cfg.Transport, Pager: cfg.Pager, VFS: k.VFS, Random: k.random, NewID: k.NewID}
+	k.MM = &mm.Manager{Transport: cfg.Transport, Pager: cfg.Pager, VFS: k.VFS, Random: k.random, NewID: k.NewID, Reclaim: k.reclaim}
 	return k
 }
 

@@ -29,7 +29,7 @@ func Execute(c *Call, x Executable) Result {
 	if len(x.Argv) == 0 {
 		x.Argv = []string{""} // as Linux since 5.18
 	}
-	if !k.roomToExecute(t) {
+	if !k.roomToExecute(t) || t.Files.Shared() && !k.RoomFor(t.Files.CopySize()) {
 		k.VFS.Put(x.File)
 		return Err(unix.ENOMEM)
 	}

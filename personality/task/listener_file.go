@@ -209,7 +209,9 @@ func (o listenerFile) addFile(c *vfs.Context, l *listener, va uint64, size uint3
 		if uint64(target) >= x.OpenLimit {
 			return 0, unix.EBADF
 		}
-		x.Install(fd, f.Get(), how != 0)
+		if e := x.Install(fd, f.Get(), how != 0); e != 0 {
+			return 0, e
+		}
 	} else {
 		var e unix.Errno
 		if fd, e = x.Alloc(f.Get(), 0, how != 0); e != 0 {

@@ -237,6 +237,9 @@ func (k *Core) mapProgram(t *Thread, x *vfs.Context, p *program, f *vfs.File, im
 
 	var random [16]byte
 	k.Rand(random[:])
+	if !k.RoomFor(loader.StackSize(name, argv, envp)) {
+		return unix.ENOMEM
+	}
 	st, e := loader.Stack(s.StackStart, name, argv, envp, isa.Platform, random, k.auxiliary(t, s, &main, entry, base), loader.ArgumentLimit(stackLimit))
 	if e != 0 {
 		return e

@@ -101,6 +101,10 @@ func (k *Core) expectNoMore(p *Process) {
 // roomFor tells whether memory holds one claim more than those that there are.
 // given is how much data comes free when it is made true.
 func (k *Core) roomFor(c claim, given uint64) bool {
+	return k.holds(c, given) || k.reclaim() && k.holds(c, given)
+}
+
+func (k *Core) holds(c claim, given uint64) bool {
 	s := k.Pager.Stats()
 	n := uint64(len(k.young)) + 1
 	if n < manyYoung && s.DataLeft > n*(c.data+c.nodes+c.kernel)+kernelSlack {

@@ -17,6 +17,9 @@ import (
 
 // outOfMemory is for a page fault of t that found no memory. The fault is tried again.
 func (k *Core) outOfMemory(t *Thread) {
+	if k.reclaim() {
+		return
+	}
 	victim := k.worst()
 	if victim == nil {
 		victim = t.Proc
@@ -27,6 +30,9 @@ func (k *Core) outOfMemory(t *Thread) {
 // relieve is for a store of the system itself that found no memory, on behalf of t: it makes somebody else
 // end at once. False when nobody can; then it is t that has to.
 func (k *Core) relieve(t *Thread) bool {
+	if k.reclaim() {
+		return true
+	}
 	victim := k.worst()
 	if victim == nil || victim == t.Proc || victim.memory() == t.MM {
 		k.endForMemory(t.Proc)

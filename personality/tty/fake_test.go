@@ -27,9 +27,10 @@ type sent struct {
 	sig   unix.Signal
 }
 
-func (w *world) Now() int64     { return w.now }
-func (w *world) WallNow() int64 { return w.now }
-func (w *world) NewID() uint64  { w.id++; return w.id }
+func (w *world) Now() int64          { return w.now }
+func (w *world) WallNow() int64      { return w.now }
+func (w *world) NewID() uint64       { w.id++; return w.id }
+func (w *world) RoomFor(uint64) bool { return true }
 
 func (w *world) SignalGroup(group int32, sig unix.Signal) {
 	w.signals = append(w.signals, sent{group, sig})

@@ -5,7 +5,9 @@
 package usermem
 
 import (
+	"bytes"
 	"encoding/binary"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -121,26 +123,35 @@ func Write64(m Memory, va uint64, v uint64) unix.Errno {
 // String reads a NUL-terminated string of at most max bytes, the NUL not
 // counted. ENAMETOOLONG when there is no NUL within max+1 bytes.
 func String(m Memory, va uint64, max int) (string, unix.Errno) {
-	var buf []byte
-	for {
-		s, e := m.Span(va, max+1-len(buf), ipc.Read)
-		if e != 0 {
-			return "", e
-		}
-		for i, c := range s {
-			if c == 0 {
-				if buf == nil {
-					return string(s[:i]), 0
-				}
-				return string(append(buf, s[:i]...)), 0
-			}
-		}
-		buf = append(buf, s...)
-		if len(buf) > max {
-			return "", unix.ENAMETOOLONG
-		}
-		va += uint64(len(s))
+	s, e := m.Span(va, max+1, ipc.Read)
+	if e != 0 {
+		return "", e
 	}
+	if i := bytes.IndexByte(s, 0); i >= 0 {
+		return string(s[:i]), 0
+	}
+	n, e := StringLength(m, va, max)
+	if e != 0 {
+		return "", e
+	}
+	b := make([]byte, n)
+	_, e = CopyIn(m, b, va)
+	return unsafe.String(unsafe.SliceData(b), n), e
+}
+
+// StringLength is the length of a string that String would read.
+func StringLength(m Memory, va uint64, max int) (int, unix.Errno) {
+	for n := 0; n <= max; {
+		s, e := m.Span(va+uint64(n), max+1-n, ipc.Read)
+		if e != 0 {
+			return 0, e
+		}
+		if i := bytes.IndexByte(s, 0); i >= 0 {
+			return n + i, 0
+		}
+		n += len(s)
+	}
+	return 0, unix.ENAMETOOLONG
 }
 
 // Iovec is one piece of user memory.

@@ -1,6 +1,9 @@
 package vfs
 
 import (
+	"slices"
+	"unsafe"
+
 	"golang.org/x/sys/unix"
 
 	"starling/personality/state"
@@ -37,6 +40,9 @@ func (v *VFS) ShareFDTable(t *FDTable) *FDTable {
 
 // Shared reports whether several processes use the table.
 func (t *FDTable) Shared() bool { return t.refs > 1 }
+
+// CopySize is how many bytes a copy takes.
+func (t *FDTable) CopySize() uint64 { return uint64(t.used()) * uint64(unsafe.Sizeof(descriptor{})) }
 
 // CloneFDTable copies a table, as fork does.
 func (v *VFS) CloneFDTable(t *FDTable) *FDTable {
@@ -103,7 +109,10 @@ func (c *Context) Alloc(f *File, min int32, cloexec bool) (int32, unix.Errno) {
 		c.V.Put(f)
 		return -1, unix.EMFILE
 	}
-	t.grow(fd)
+	if !c.V.grow(t, fd) {
+		c.V.Put(f)
+		return -1, unix.ENOMEM
+	}
 	t.fds[fd] = descriptor{f, cloexec}
 	if int(min) <= t.free {
 		t.free = fd + 1
@@ -125,21 +134,35 @@ func (c *Context) CanAlloc(n int) bool {
 	return true
 }
 
-func (t *FDTable) grow(fd int) {
-	for fd >= len(t.fds) {
-		t.fds = append(t.fds, descriptor{})
+// grow makes the table reach fd. False when there is no memory for one that long.
+func (v *VFS) grow(t *FDTable, fd int) bool {
+	if fd < len(t.fds) {
+		return true
 	}
+	const small = 1024 // descriptors; a table of twice as many is no matter
+	if n := fd + 1; n > cap(t.fds) {
+		if n > small && !v.RoomFor(2*uint64(n)*uint64(unsafe.Sizeof(descriptor{}))) {
+			return false
+		}
+		t.fds = slices.Grow(t.fds, n-len(t.fds))
+	}
+	t.fds = t.fds[:fd+1]
+	return true
 }
 
 // Install puts f at fd, closing what was there, and takes over the reference.
-// The caller checked fd against the limit.
-func (c *Context) Install(fd int32, f *File, cloexec bool) {
+// The caller checked fd against the limit. ENOMEM drops it.
+func (c *Context) Install(fd int32, f *File, cloexec bool) unix.Errno {
 	t := c.Files
-	t.grow(int(fd))
+	if !c.V.grow(t, int(fd)) {
+		c.V.Put(f)
+		return unix.ENOMEM
+	}
 	if t.fds[fd].f != nil {
 		c.V.closeFD(t, int(fd))
 	}
 	t.fds[fd] = descriptor{f, cloexec}
+	return 0
 }
 
 // Close closes a descriptor.

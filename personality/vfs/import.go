@@ -265,7 +265,9 @@ func (r *Restorer) importTables(t *state.VFST) unix.Errno {
 			if f == nil || d.Fd < 0 || d.Fd >= MaxDescriptors {
 				return unix.EINVAL
 			}
-			fd.grow(int(d.Fd))
+			if !r.V.grow(fd, int(d.Fd)) {
+				return unix.ENOMEM
+			}
 			fd.fds[d.Fd] = descriptor{f.Get(), d.Flags&unix.FD_CLOEXEC != 0}
 		}
 		r.V.tables.add(fd)

@@ -15,6 +15,8 @@ type Env interface {
 	WallNow() int64
 	// NewID draws from the one counter of object ids. It is never 0.
 	NewID() uint64
+	// RoomFor tells whether the personality can have n bytes more for itself; if not: ENOMEM.
+	RoomFor(n uint64) bool
 }
 
 // FSType is a kind of file system that can be mounted.

@@ -33,7 +33,7 @@ func Linux(p *Parts, fresh bool) (Server, error) {
 		// x87, SSE and AVX, as the simulated processor has them.
 		CPU:   isa.CPU{XFeatures: 7, XSize: 832, HWCap: 0x078bfbff, HWCap2: 2},
 		Clock: vdso.Data{}, // no counter: every clock call traps
-		Boot:  boot, Observe: p.Options.Observe,
+		Boot:  boot, Heap: p.Options.Heap, Observe: p.Options.Observe,
 	}, p.Transport, pager)
 	if err != nil || fresh {
 		return l, err

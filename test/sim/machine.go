@@ -18,6 +18,7 @@ import (
 	"starling/pager"
 	"starling/pager/client"
 	"starling/pager/table"
+	"starling/personality"
 	"starling/personality/state"
 	"starling/personality/task"
 )
@@ -54,6 +55,8 @@ type Options struct {
 	// Env and Cwd of the program. Defaults PATH=/bin and "/".
 	Env []string
 	Cwd string
+	// Heap is the memory of the personality itself. Default nil: without bounds.
+	Heap task.Heap
 	// Observe, which may be nil, is told of changes of threads' states.
 	Observe func(from, to task.RunState)
 }
@@ -283,4 +286,9 @@ func (m *Machine) wire(server *kernel.Transport, endpoint ipc.Handle, client *ke
 // handler hands events to whichever server is the personality now.
 type handler struct{ m *Machine }
 
-func (h handler) Handle(ev *ipc.Event) { h.m.Server.Handle(ev) }
+func (h handler) Handle(ev *ipc.Event) {
+	h.m.Server.Handle(ev)
+	if h.m.options.Heap != nil {
+		h.m.Server.(*personality.Personality).Relieve() // as between two messages on the machine
+	}
+}

@@ -187,3 +187,26 @@ sleep 1000 & sleep 1000 &
 		})
 	}
 }
+
+// Long lists of arguments are kept in the Linux server while a program begins. Where memory does not last for that, execve(2) says so: nobody
+// dies of it, and what the server has taken for a moment programs can have afterwards.
+func TestLongArgumentsWhereMemoryIsShort(t *testing.T) {
+	const script = `x=$(seq 100000); y=$(head -c 100000 /dev/zero | tr '\0' a); y="$y $y $y $y"; y="$y $y $y $y"
+sleep 1000 & tail /dev/zero >/dev/null 2>&1 & tail /dev/zero >/dev/null 2>&1 &
+ran=0; i=0
+while [ $i -lt 12 ]; do
+	/bin/true $x 2>/tmp/no && ran=$((ran+1)) || grep -q 'Cannot allocate memory\|Killed\|fork' /tmp/no || cat /tmp/no
+	/bin/true $y 2>/tmp/no && ran=$((ran+1)) || grep -q 'Cannot allocate memory\|Killed\|fork' /tmp/no || cat /tmp/no
+	i=$((i+1))
+done
+[ $ran -ge 4 ] && echo some ran
+wait %2 %3; /bin/true $y && echo again; kill %1 && echo slept`
+	for _, memory := range []string{"96M", "128M"} {
+		t.Run(memory, func(t *testing.T) {
+			got := guestWithin(t, hostileRun, "--mem", memory, "--", "sh", "-c", script)
+			if want := "some ran\nagain\nslept\n"; got.Status != 0 || got.Out != want {
+				t.Errorf("%+v, want output %q", got, want)
+			}
+		})
+	}
+}

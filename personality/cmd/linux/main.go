@@ -48,14 +48,16 @@ func main() {
 	if err != nil {
 		fail(fmt.Errorf("linux: pager: %w", err))
 	}
+	gc := &collector{pager: pager, space: client.Space(info.Space)}
+	cfg.Heap = gc
 	if p, err = personality.New(cfg, t, pager); err != nil {
 		fail(fmt.Errorf("linux: %w", err))
 	}
+	gc.relieve = p.Relieve
 	one, err := instance.Configure(t, info, pager, state.Codec)
 	if err != nil {
 		fail(fmt.Errorf("linux: %w", err))
 	}
-	gc := collector{pager: pager}
 	one.Collect = gc.step
 	fail(fmt.Errorf("linux: %w", instance.Run(one, p)))
 }
@@ -116,33 +118,78 @@ func shown(g ipc.Grant) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(nil, uintptr(ipc.WindowAddress+g.Base))), g.Size)
 }
 
-// collector runs the garbage collector at a message boundary, when the heap has
+// collector runs the garbage collector between two messages, when the heap has
 // doubled since the last time, or when memory is short and it has grown by a part of what is left.
+// It is the personality's task.Heap.
 type collector struct {
-	pager *client.Client
-	live  uint64 // what the last collection left, in bytes
+	pager   *client.Client
+	space   client.Space // the server's own
+	relieve func()
+	live    uint64 // what the last collection left, in bytes
 }
 
-// smallestHeap in bytes is left alone, and so is growth by leastGarbage.
+// smallestHeap in bytes is left alone, and so is growth by leastGarbage; by shortGarbage when memory is short.
 const (
 	smallestHeap = 8 << 20
 	leastGarbage = 256 << 10
+	shortGarbage = 1 << 20
 	// With less than shortMemory bytes left for servers, step is called after every stride, else after usualPause of them.
 	shortMemory = 8 << 20
 	usualPause  = 256 / instance.Stride
 )
 
-func (c *collector) step() (pause int) {
-	s := c.pager.Stats()
-	left := (s.FramesFree - s.Spare + s.DataLeft) * ipc.PageSize // that servers may have
-	pause = usualPause
-	if left < shortMemory {
-		pause = 1
+// Room implements task.Heap: what servers may have that is in none yet. What is free in the heap is not
+// counted, it may lie in pieces.
+func (c *collector) Room() uint64 { return c.pager.ServerMemory() * ipc.PageSize }
+
+// Live implements task.Heap.
+func (c *collector) Live() uint64 { return machine.HeapLive() }
+
+// Collect implements task.Heap.
+func (c *collector) Collect() {
+	if machine.HeapLive() >= c.live+leastGarbage {
+		c.collect()
 	}
-	if heap := machine.HeapLive(); heap < c.live+leastGarbage || heap < max(2*c.live, smallestHeap) && heap < c.live+left/2 {
-		return pause
-	}
+	c.giveBack()
+}
+
+func (c *collector) collect() {
 	runtime.GC()
 	c.live = machine.HeapLive()
-	return pause
+}
+
+// giveBack has the pager take all pages of the heap that nothing lies in: others may need them, or the heap in one piece.
+func (c *collector) giveBack() {
+	if c.space == 0 {
+		return
+	}
+	for at := uintptr(0); ; {
+		addr, n := machine.TakeSpare(at)
+		if n == 0 {
+			return
+		}
+		st := c.pager.Discard(c.space, uint64(addr), uint64(n)/ipc.PageSize)
+		machine.PutSpare(addr, n, st == client.OK)
+		at = addr + n
+	}
+}
+
+func (c *collector) step() (pause int) {
+	left := c.Room()
+	short := left < shortMemory
+	garbage := min(max(c.live, smallestHeap-min(smallestHeap, c.live)), left/2)
+	if short {
+		garbage = min(garbage, shortGarbage)
+	}
+	if machine.HeapLive() >= c.live+max(garbage, leastGarbage) {
+		c.collect()
+		if short {
+			c.giveBack()
+		}
+	}
+	if !short {
+		return usualPause
+	}
+	c.relieve()
+	return 1
 }

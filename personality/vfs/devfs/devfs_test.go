@@ -82,9 +82,10 @@ func (t *thread) Terminal() uint64            { return t.terminal }
 func (t *thread) SetTerminal(id uint64)       { t.terminal = id }
 func (t *thread) Disregards(unix.Signal) bool { return false }
 
-func (m *machine) Now() int64     { return m.now }
-func (m *machine) WallNow() int64 { return m.now }
-func (m *machine) NewID() uint64  { m.id++; return m.id }
+func (m *machine) Now() int64          { return m.now }
+func (m *machine) WallNow() int64      { return m.now }
+func (m *machine) NewID() uint64       { m.id++; return m.id }
+func (m *machine) RoomFor(uint64) bool { return true }
 
 func (m *machine) SignalGroup(_ int32, s unix.Signal) {
 	m.signals = append(m.signals, "group "+unix.SignalName(s))

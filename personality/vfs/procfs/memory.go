@@ -13,14 +13,18 @@ import (
 	"starling/personality/vfs"
 )
 
-// copyRange reads [from, to) of a program's memory, as far as it can be read.
-func copyRange(m usermem.Memory, from, to uint64, most int) []byte {
+// copyRange reads [from, to) of a program's memory, as far as it can be read and there is memory for it.
+func (r *request) copyRange(m usermem.Memory, from, to uint64, most int) []byte {
 	if m == nil || to <= from {
 		return nil
 	}
-	b := make([]byte, min(to-from, uint64(most)))
-	n, _ := usermem.CopyIn(m, b, from)
-	return b[:n]
+	n := min(to-from, uint64(most))
+	if !r.grows(int(n)) {
+		return nil
+	}
+	b := make([]byte, n)
+	k, _ := usermem.CopyIn(m, b, from)
+	return b[:k]
 }
 
 // maxText bounds what is shown of arguments and environment.
@@ -33,14 +37,14 @@ func showCommandLine(r *request) ([]byte, unix.Errno) {
 	if m == nil {
 		return nil, 0
 	}
-	b := copyRange(m.Forced, m.ArgStart, m.ArgEnd, maxText)
+	b := r.copyRange(m.Forced, m.ArgStart, m.ArgEnd, maxText)
 	if len(b) == 0 || b[len(b)-1] == 0 || uint64(len(b)) != m.ArgEnd-m.ArgStart {
 		return b, 0
 	}
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		return b[:i], 0
 	}
-	rest := copyRange(m.Forced, m.ArgEnd, m.EnvEnd, pageSize)
+	rest := r.copyRange(m.Forced, m.ArgEnd, m.EnvEnd, pageSize)
 	if i := bytes.IndexByte(rest, 0); i >= 0 {
 		rest = rest[:i]
 	}
@@ -52,7 +56,7 @@ func showEnviron(r *request) ([]byte, unix.Errno) {
 	if m == nil {
 		return nil, 0
 	}
-	return copyRange(m.Forced, m.EnvStart, m.EnvEnd, maxText), 0
+	return r.copyRange(m.Forced, m.EnvStart, m.EnvEnd, maxText), 0
 }
 
 func showAuxv(r *request) ([]byte, unix.Errno) {
@@ -77,10 +81,19 @@ func showMaps(r *request) ([]byte, unix.Errno) {
 		return nil, 0
 	}
 	var b []byte
-	for _, g := range m.Regions(false) {
+	for g := range m.Regions(false) {
 		b = r.line(b, &g)
+		if !r.grows(len(b)) {
+			return nil, unix.ENOMEM
+		}
 	}
 	return b, 0
+}
+
+// grows tells whether a text of n bytes may become longer.
+func (r *request) grows(n int) bool {
+	const much = 64 << 10
+	return n < much || r.fs.v.RoomFor(2*uint64(n)) // when it is moved to where there is room for it
 }
 
 // line is one region's line of maps.
@@ -123,7 +136,10 @@ func showSmaps(r *request) ([]byte, unix.Errno) {
 	}
 	const kib = 1024
 	var b []byte
-	for _, g := range m.Regions(true) {
+	for g := range m.Regions(true) {
+		if !r.grows(len(b)) {
+			return nil, unix.ENOMEM
+		}
 		b = r.line(b, &g)
 		resident := g.Own + g.Others
 		locked := uint64(0)

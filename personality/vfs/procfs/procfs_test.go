@@ -2,6 +2,7 @@ package procfs_test
 
 import (
 	"fmt"
+	"iter"
 	"os"
 	"regexp"
 	"slices"
@@ -80,12 +81,12 @@ func boot(t *testing.T) (*vfstest.World, *source) {
 			Limits: make([]unix.Rlimit, 16), FS: w.C.FS, Files: w.C.Files,
 			Memory: &procfs.Memory{ID: 5, Size: 100, Resident: 50, ArgStart: 0x1000, ArgEnd: 0x100b, EnvStart: 0x100b, EnvEnd: 0x1013,
 				Auxv: []uint64{6, 4096, 0, 0}, Exe: exe, User: args, Forced: args,
-				Regions: func(bool) []procfs.Region {
-					return []procfs.Region{
+				Regions: func(bool) iter.Seq[procfs.Region] {
+					return slices.Values([]procfs.Region{
 						{Start: 0x400000, End: 0x452000, Read: true, Execute: true, File: exe},
 						{Start: 0x7ffc00000000, End: 0x7ffc00021000, Read: true, Write: true, Name: "[stack]"},
 						{Start: 0x7ffd00000000, End: 0x7ffd00001000, Shared: true, Offset: 0x2000},
-					}
+					})
 				}},
 		}
 	}

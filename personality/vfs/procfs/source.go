@@ -1,6 +1,8 @@
 package procfs
 
 import (
+	"iter"
+
 	"golang.org/x/sys/unix"
 
 	"starling/personality/cred"
@@ -103,7 +105,7 @@ type Memory struct {
 	User                      usermem.Memory // with the rights of the program
 	Forced                    usermem.Memory // past the protection, as ptrace(2) does
 	// Regions lists the lines of maps; with usage, what smaps adds to them.
-	Regions func(usage bool) []Region
+	Regions func(usage bool) iter.Seq[Region]
 }
 
 // Region is one line of maps.

@@ -53,9 +53,10 @@ type env struct {
 	image     *rootfs.Image
 }
 
-func (e *env) Now() int64     { return e.now }
-func (e *env) WallNow() int64 { return e.wall + e.now }
-func (e *env) NewID() uint64  { e.id++; return e.id }
+func (e *env) Now() int64          { return e.now }
+func (e *env) WallNow() int64      { return e.wall + e.now }
+func (e *env) NewID() uint64       { e.id++; return e.id }
+func (e *env) RoomFor(uint64) bool { return true }
 
 // wallStart is the time of day when a test begins, in ns since the epoch.
 const wallStart = 1_700_000_000_000_000_000

@@ -349,7 +349,11 @@ func (r *Root) adopt(s *instance) (ipc.Handle, uint64, error) {
 	if r.pager == nil || s.spec.Eager && len(s.spec.View) == 0 {
 		return r.endpoint, s.badge(), nil
 	}
-	id, status := r.pager.SpaceAdopt(s.space)
+	user := uint64(0)
+	if w, ok := r.pagerWire(s.server); ok {
+		user = w.Badge
+	}
+	id, status := r.pager.SpaceAdopt(s.space, user)
 	if status != client.OK {
 		return 0, 0, fmt.Errorf("adoption by the pager: %w", status)
 	}
@@ -397,7 +401,7 @@ func (r *Root) newInfo(s *instance) *ipc.ServerInfo {
 		Magic: ipc.ServerInfoMagic, Version: ipc.ServerInfoVersion, Size: uint32(unsafe.Sizeof(ipc.ServerInfo{})),
 		TSC0: r.info.TSC0, Mult: r.info.Mult, Wall: r.info.Wall,
 		HeapBase: ipc.HeapAddress, HeapLimit: ipc.HeapAddress + s.spec.Heap,
-		Buffer: ipc.BufferAddress, Priority: s.spec.Priority,
+		Buffer: ipc.BufferAddress, Priority: s.spec.Priority, Space: uint32(s.adopted),
 	}
 	if r.config.WallTime != 0 {
 		info.Wall = uint64(r.config.WallTime)
