@@ -287,7 +287,7 @@ func (s *system) compose() (image []byte, err error) {
 	// What the image takes of the machine's memory is gone for the programs.
 	const least = 48 << 20
 	if end := layout.HeapStart + layout.HeapSize; end+least > s.qemu.Memory {
-		return nil, fmt.Errorf("the image takes %d MiB of memory: give the machine more, --mem %dM", end>>20, (end+2*least)>>20)
+		return nil, fmt.Errorf("the image takes %d MiB of memory: give the machine more, at least --mem %dM, and %dM to do much", end>>20, (end+least+1<<20-1)>>20, (end+2*least)>>20)
 	}
 	return image, nil
 }
