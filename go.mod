@@ -9,6 +9,11 @@ require (
 )
 
 require (
+	golang.org/x/term v0.45.0 // indirect
+	mvdan.cc/sh/v3 v3.14.1 // indirect
+)
+
+require (
 	github.com/cilium/ebpf v0.22.0
 	golang.org/x/arch v0.32.0
 	pgregory.net/rapid v1.3.0 // indirect

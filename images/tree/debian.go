@@ -3,6 +3,7 @@ package tree
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -29,8 +30,8 @@ type Debian struct {
 
 var packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
 
-// Add unpacks packages and everything they depend on into the tree. Their
-// maintainer scripts are not run.
+// Add unpacks packages and everything they depend on into the tree. Of what their
+// maintainer scripts do only the names of update-alternatives are there.
 func (d *Debian) Add(t *Tree, packages []string) error {
 	if len(packages) == 0 {
 		return nil
@@ -49,7 +50,20 @@ func (d *Debian) Add(t *Tree, packages []string) error {
 			return fmt.Errorf("%s: %w", f, err)
 		}
 	}
-	return nil
+	names := alternatives{}
+	for _, f := range files {
+		script, err := postinst(f)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f, err)
+		}
+		if !strings.Contains(script, "alternatives") && !strings.Contains(script, "\n. ") && !strings.Contains(script, " . ") {
+			continue
+		}
+		if err := names.run(context.Background(), t, script); err != nil {
+			d.log("%s: its alternatives are not there: %v", filepath.Base(f), err)
+		}
+	}
+	return names.install(t)
 }
 
 // AddAlone unpacks one package without what it depends on. A package that only
