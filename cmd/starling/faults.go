@@ -219,6 +219,11 @@ func (o *faultOptions) runPlan(w io.Writer, l faults.Tier, plan fault.Plan) erro
 
 // campaign runs until there was enough, and reports.
 func (o *faultOptions) campaign(ctx context.Context, w io.Writer, l faults.Tier, kinds []fault.Kind) error {
+	files, err := o.reports()
+	if err != nil {
+		return err // now and not in an hour
+	}
+	defer files.drop()
 	limit := o.time
 	if limit == 0 && o.runs == 0 {
 		limit = defaultTime
@@ -242,7 +247,7 @@ func (o *faultOptions) campaign(ctx context.Context, w io.Writer, l faults.Tier,
 		return errors.New("none of these faults can happen to these messages: see starling faults --list")
 	}
 	s := report.Summarise(o.tier, rep, time.Since(start).Seconds())
-	if err := o.write(w, s); err != nil {
+	if err := o.write(w, s, files); err != nil {
 		return err
 	}
 	if len(s.Findings) > 0 {
@@ -251,8 +256,57 @@ func (o *faultOptions) campaign(ctx context.Context, w io.Writer, l faults.Tier,
 	return nil
 }
 
+// reportFile is where a report goes, made before there is one.
+type reportFile struct {
+	*os.File
+	write func(*report.Summary, io.Writer) error
+	made  bool // it was not there before
+}
+
+type reportFiles []reportFile
+
+// reports makes the files that are wanted.
+func (o *faultOptions) reports() (files reportFiles, err error) {
+	for _, f := range []struct {
+		name  string
+		write func(*report.Summary, io.Writer) error
+	}{{o.json, (*report.Summary).JSON}, {o.html, (*report.Summary).HTML}} {
+		if f.name == "" || f.name == "-" {
+			continue
+		}
+		_, missing := os.Lstat(f.name)
+		to, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE, 0o666)
+		if err != nil {
+			files.drop()
+			return nil, err
+		}
+		files = append(files, reportFile{to, f.write, missing != nil})
+	}
+	return files, nil
+}
+
+// drop removes what was made for nothing.
+func (files reportFiles) drop() {
+	for _, f := range files {
+		if st, err := f.Stat(); err == nil && f.made && st.Size() == 0 {
+			os.Remove(f.Name())
+		}
+		f.Close()
+	}
+}
+
+// put writes a report in the place of what the file had.
+func (f reportFile) put(s *report.Summary) error {
+	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
+		if err := f.Truncate(0); err != nil {
+			return err
+		}
+	}
+	return errors.Join(f.write(s, f), f.Close())
+}
+
 // write writes the report wherever it is wanted.
-func (o *faultOptions) write(w io.Writer, s *report.Summary) error {
+func (o *faultOptions) write(w io.Writer, s *report.Summary, files reportFiles) error {
 	if o.json == "-" {
 		if err := s.JSON(w); err != nil {
 			return err
@@ -260,18 +314,8 @@ func (o *faultOptions) write(w io.Writer, s *report.Summary) error {
 	} else {
 		s.Text(w)
 	}
-	for _, f := range []struct {
-		name  string
-		write func(io.Writer) error
-	}{{o.json, s.JSON}, {o.html, s.HTML}} {
-		if f.name == "" || f.name == "-" {
-			continue
-		}
-		to, err := os.Create(f.name)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.write(to), to.Close()); err != nil {
+	for _, f := range files {
+		if err := f.put(s); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // CPIO writes the tree as a newc archive, which Linux takes as its initial file
-// system. Device nodes and hard links are not written.
+// system. Device nodes are not written; each name of a file with several is a file of its own.
 func (t *Tree) CPIO() ([]byte, error) {
 	var b bytes.Buffer
 	w := cpio.NewWriter(&b)
@@ -24,7 +24,9 @@ func (t *Tree) CPIO() ([]byte, error) {
 	for _, p := range paths {
 		n := t.nodes[p]
 		if n.HardLink != "" {
-			return nil, fmt.Errorf("/%s: hard links do not go into an initial file system", p)
+			if n = t.nodes[clean(n.HardLink)]; n == nil || n.HardLink != "" {
+				return nil, fmt.Errorf("/%s: a hard link to what is no file", p)
+			}
 		}
 		if n.Size > uint64(len(n.Data)) {
 			return nil, fmt.Errorf("/%s: sparse files do not go into an initial file system", p)

@@ -160,6 +160,9 @@ func keep(t *testing.T, system string) io.Writer {
 	if dir == "" {
 		return io.Discard
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	f, err := os.Create(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")+"."+system))
 	if err != nil {
 		t.Fatal(err)

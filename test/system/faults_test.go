@@ -128,6 +128,8 @@ func TestFaultNames(t *testing.T) {
 		{"--rule", "linux>pager map explode", "no fault explode; there are: drop, delay, "},
 		{"--rule", "linux>pager map swap", "no fault of linux>pager map is called swap; there are: drop, "},
 		{"--message", "shout", "no message shout; there are: syscall, "},
+		{"--html", "/no/such/folder/report.html", "no such file or directory"},
+		{"--json", "/", "is a directory"},
 	} {
 		if r := run(t, "", starling(t), "faults", "--tier", "qemu", c.flag, c.value); r.Status != 125 || !strings.Contains(r.Err, c.want) {
 			t.Errorf("%s %q: status %d, %q", c.flag, c.value, r.Status, r.Err)
