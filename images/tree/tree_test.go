@@ -277,3 +277,39 @@ func TestParseAdd(t *testing.T) {
 		}
 	}
 }
+
+// An initial file system has a file for each name of one that has several.
+func TestInitialFileSystem(t *testing.T) {
+	before := New()
+	for _, err := range []error{
+		before.File("/bin/a", 0o755, []byte("body")), before.Link("/bin/l", "a"),
+		before.Put(rootfs.Node{Path: "/bin/b", Mode: rootfs.TypeFile | 0o755, HardLink: "bin/a"}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := before.CPIO()
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := New()
+	if err := after.addCPIO(bytes.NewReader(b)); err != nil {
+		t.Fatal(err)
+	}
+	im := image(t, after)
+	for _, name := range []string{"bin/a", "bin/b"} {
+		if got := contents(t, im, name); got != "body" {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	if i, _ := im.Find("bin/l"); string(im.Target(i)) != "a" {
+		t.Errorf("link leads to %q", im.Target(i))
+	}
+	if err := before.Put(rootfs.Node{Path: "/bin/c", Mode: rootfs.TypeFile | 0o755, HardLink: "bin/none"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := before.CPIO(); err == nil {
+		t.Error("a name of a file that is not there was written")
+	}
+}
