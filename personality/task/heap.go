@@ -32,13 +32,14 @@ func (k *Core) RoomFor(n uint64) bool {
 }
 
 // reclaim is for programs that found no memory: what the server itself does not use any more is given back. It tells whether
-// there is some for them then.
+// that was anything: if not, to try again would find as little as before.
 func (k *Core) reclaim() bool {
 	if k.Heap == nil {
 		return false
 	}
+	before := k.Pager.ProgramMemory()
 	k.Heap.Collect()
-	return k.Pager.ProgramMemory() > 0
+	return k.Pager.ProgramMemory() > before
 }
 
 // RelieveHeap is for the time between two messages, after a collection. When the heap has hardly any room, whatever programs made it

@@ -182,3 +182,27 @@ func TestWithoutRoom(t *testing.T) {
 		t.Error("nothing was collected before a call was refused")
 	}
 }
+
+// A fault that finds no page for tables, where there are some for data, ends a process all the same: that the server has collected
+// helps nobody, and is no reason to try for ever.
+func TestNoTablesLeft(t *testing.T) {
+	h := &shortHeap{room: func() uint64 { return muchRoom }}
+	m := Boot(t, Options{Heap: h})
+	m.Program(InitPath, func(p *kernel.Prog) {
+		child := p.Fork(func(p *kernel.Prog) {
+			const size, apart = 64 << 40, 1 << 30 // each page needs two tables
+			at := p.Syscall(unix.SYS_MMAP, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE, ^uint64(0), 0)
+			for va := uint64(ok(p, "mmap", at)); ; va += apart {
+				p.Store64(va, 1)
+			}
+		})
+		pid, status := wait(p, child, 0)
+		want(p, "pid", pid, child)
+		want(p, "status", int64(status), int64(killed(unix.SIGKILL)))
+	})
+	m.Run(InitPath)
+	m.Expect(Exited(0), "")
+	if h.collected == 0 {
+		t.Error("a process ended before anything was collected")
+	}
+}
