@@ -175,6 +175,14 @@ func (c *Client) ServerMemory() uint64 {
 	return h.FramesFree - h.Spare + h.DataLeft
 }
 
+// Reserve is how many frames the pager keeps from programs, for servers.
+func (c *Client) Reserve() uint64 {
+	if c.view.Header == nil {
+		return 0
+	}
+	return c.view.Header.Reserve
+}
+
 // ProgramMemory is how many frames programs may still have.
 func (c *Client) ProgramMemory() uint64 {
 	h := c.view.Header

@@ -1,6 +1,10 @@
 package task
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"starling/arch/isa"
+)
 
 // Heap is the server's own memory: in it is kept what programs make, and what handling their calls takes.
 type Heap interface {
@@ -12,23 +16,24 @@ type Heap interface {
 	Collect()
 }
 
-// Room in bytes that stays free in the heap.
-const (
-	// keptRoom is what is left for calls that are refused nothing, for replies, and for undoing. Calls that make something, or
-	// take much for a moment, answer ENOMEM before they go below.
-	keptRoom = 1 << 20
-	// leastRoom is where refusing has not been enough: a process ends, so that its memory can become the server's.
-	leastRoom = keptRoom / 2
-)
+// mostKept in bytes is what stays free for calls that are refused nothing, for replies, and for undoing. Calls that make something, or
+// take much for a moment, answer ENOMEM before they go below. It is less where the pager keeps less than twice as much for servers.
+const mostKept = 1 << 20
+
+// keptRoom is how much of mostKept this machine has.
+func (k *Core) keptRoom() uint64 { return min(mostKept, k.Pager.Reserve()*isa.PageSize/2) }
+
+// leastRoom is where refusing has not been enough: a process ends, so that its memory can become the server's.
+func (k *Core) leastRoom() uint64 { return k.keptRoom() / 2 }
 
 // RoomFor tells whether the server can have n bytes more of its own for a call, for a moment or for long.
 // Where it cannot, the call answers ENOMEM: the alternative is the end of the server, and so of everything.
 func (k *Core) RoomFor(n uint64) bool {
-	if k.Heap == nil || k.Heap.Room() >= n+keptRoom {
+	if k.Heap == nil || k.Heap.Room() >= n+k.keptRoom() {
 		return true
 	}
 	k.Heap.Collect()
-	return k.Heap.Room() >= n+keptRoom
+	return k.Heap.Room() >= n+k.keptRoom()
 }
 
 // reclaim is for programs that found no memory: what the server itself does not use any more is given back. It tells whether
@@ -45,7 +50,7 @@ func (k *Core) reclaim() bool {
 // RelieveHeap is for the time between two messages, after a collection. When the heap has hardly any room, whatever programs made it
 // take, the process with the most memory ends, as it does when a page fault finds none. What frames are given back go to servers first.
 func (k *Core) RelieveHeap() {
-	if k.Heap == nil || k.Heap.Room() >= leastRoom {
+	if k.Heap == nil || k.Heap.Room() >= k.leastRoom() {
 		return
 	}
 	if victim := k.worst(); victim != nil {

@@ -18,12 +18,12 @@ type shortHeap struct {
 	collected int
 }
 
-// Room in bytes.
-const (
-	muchRoom   = 1 << 40
-	littleRoom = 700 << 10 // to refuse
-	noRoom     = 400 << 10 // to end a process
-)
+// Room in bytes: for everything, too little for some, for nothing. The machine is so small that half of what its pager keeps
+// for servers is what is not to be used.
+const muchRoom = 1 << 40
+
+func littleRoom(m *Machine) uint64 { return m.reader.Stats().Reserve * page / 2 * 3 / 4 }
+func noRoom(m *Machine) uint64     { return m.reader.Stats().Reserve * page / 2 / 4 }
 
 func (h *shortHeap) Room() uint64 {
 	n := h.room()
@@ -73,15 +73,15 @@ func TestNothingLeaksWithoutRoom(t *testing.T) {
 		}
 		r := rand.New(rand.NewPCG(1, 1))
 		on := false
+		var m *Machine
 		h := &shortHeap{}
 		h.room = func() uint64 {
 			// It is asked twice before something is refused: before and after a collection.
 			if on && (h.refused%2 == 1 || r.IntN(6) == 0) {
-				return littleRoom
+				return littleRoom(m)
 			}
 			return muchRoom
 		}
-		var m *Machine
 		var seen []Books
 		twice := *s
 		twice.Main = func(p *kernel.Prog) {
@@ -151,7 +151,7 @@ func TestWithoutRoom(t *testing.T) {
 			}
 		})
 		read(p, r, 1)
-		room = littleRoom
+		room = littleRoom(m)
 		for _, c := range []struct {
 			name string
 			got  int64
@@ -169,7 +169,7 @@ func TestWithoutRoom(t *testing.T) {
 		}
 		want(p, "close", p.Syscall(unix.SYS_CLOSE, r), 0)
 		want(p, "getpid", getpid(p), getpid(p))
-		room = noRoom
+		room = noRoom(m)
 		getpid(p)
 		room = muchRoom
 		pid, status := wait(p, child, 0)
