@@ -337,9 +337,24 @@ func (k *Core) unblock(t *Thread) {
 // vfork(2) waits for its child whatever comes, short of its end, and execve(2) for other threads.
 func (k *Core) interruptible(t *Thread) bool {
 	if t.VforkChild != 0 || t.Proc.Execing == t.Tid || t.guard.asked != 0 && k.mustAnswer(t) {
-		return t.attention&AttendExit != 0
+		return t.attention&AttendExit != 0 || t.attention&AttendSignals != 0 && t.Proc.Execing != t.Tid && k.fatal(t)
 	}
 	return t.attention&(AttendSignals|AttendStop|AttendExit|AttendTrap) != 0
+}
+
+// fatal tells whether a signal that waits ends the process as soon as it is delivered, and leaves no core file: such a one ends a wait that others
+// do not (complete_signal of Linux's kernel/signal.c makes it a SIGKILL for every thread when it is sent).
+func (k *Core) fatal(t *Thread) bool {
+	if t.trace != nil || t.Proc == k.Init {
+		return false
+	}
+	waiting := (t.Signals.Pending | t.Proc.Signals.Pending) &^ t.Blocked()
+	for n := int32(1); n <= signal.Max; n++ {
+		if waiting.Has(n) && t.Handlers.Of(n).Handler == signal.Dfl && signal.DefaultOf(n) == signal.Terminate {
+			return true
+		}
+	}
+	return false
 }
 
 // interrupt ends a blocked call because of a signal, a stop or the end of the thread.

@@ -91,6 +91,60 @@ var notifyScenarios = []Scenario{
 			p.Print(1, "done\n")
 		}},
 
+	{Name: "who waits for an answer whatever comes is ended by a signal that is fatal, and by no other", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			const killable = 1 << 5 // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+			fd := uint64(ok(p, "listener", filter(p, unix.SYS_GETPPID, unix.SECCOMP_RET_USER_NOTIF, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|killable)))
+			asks := func(prepare func(p *kernel.Prog)) int64 {
+				return p.Fork(func(p *kernel.Prog) {
+					p.Syscall(unix.SYS_CLOSE, fd)
+					prepare(p)
+					p.Syscall(unix.SYS_EXIT, uint64(p.Syscall(unix.SYS_GETPPID, 0, 77)))
+				})
+			}
+			for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGUSR1, unix.Signal(40)} {
+				pid := asks(func(*kernel.Prog) {})
+				receive(p, fd, pid)
+				want(p, "kill", kill(p, pid, sig), 0)
+				_, status := wait(p, pid, 0)
+				want(p, "status", int64(status), int64(killed(sig)))
+			}
+			// Blocked, handled, ignored, stopping, or to be written down first: the answer comes before.
+			pid := asks(func(p *kernel.Prog) {
+				mask(p, blockMask, bit(unix.SIGTERM))
+				p.Sigaction(int(unix.SIGUSR1), p.Handler(func(p *kernel.Prog, sig int, info, context uint64) {}), 0, 0)
+			})
+			number := receive(p, fd, pid)
+			for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGUSR1, unix.SIGCHLD, unix.SIGQUIT} {
+				want(p, "kill", kill(p, pid, sig), 0)
+			}
+			sleep(p, 10e6)
+			got, _ := wait(p, pid, unix.WNOHANG)
+			want(p, "it waits", got, 0)
+			want(p, "answer", answer(p, fd, number, 3, 0, 0), 0)
+			_, status := wait(p, pid, 0)
+			want(p, "status", int64(status&0x7f), int64(killed(unix.SIGQUIT)))
+			p.Print(1, "done\n")
+		}},
+	{Name: "a fatal signal ends who waits for the child of a vfork", Output: "done\n",
+		Main: func(p *kernel.Prog) {
+			r, w := pipe(p, 0)
+			parent := p.Fork(func(p *kernel.Prog) {
+				p.Vfork(func(p *kernel.Prog) {
+					write(p, w, "x")
+					sleep(p, 1e9)
+					p.Syscall(unix.SYS_EXIT, 0)
+				})
+				p.Syscall(unix.SYS_EXIT, 1)
+			})
+			read(p, r, 1)
+			want(p, "kill", kill(p, parent, unix.SIGTERM), 0)
+			before := p.Now()
+			_, status := wait(p, parent, 0)
+			want(p, "status", int64(status), int64(killed(unix.SIGTERM)))
+			check(p, "it waited for its child", p.Now()-before < 500e6)
+			p.Print(1, "done\n")
+		}},
 	{Name: "questions end with their thread, listeners with a refusal", Output: "done\n",
 		Main: func(p *kernel.Prog) {
 			child, fd := listen(p, func(p *kernel.Prog) { p.Syscall(unix.SYS_GETPPID, 0, 77) })

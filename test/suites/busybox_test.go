@@ -18,7 +18,7 @@ var busyboxDeviations = []deviation{
 	{test: "hostname-d-works", why: "needs a name server"},
 }
 
-// longComputations are the two tests of bc that print and read millions of numbers: hours under an emulated processor, and no
+// longComputations are the two tests of bc that print and read millions of numbers: too long for an emulated processor, and no
 // system call that the tests beside them do not make.
 var longComputations = regexp.MustCompile(`(?s)testing "bc (parsing|printing) of numbers".*?\n}'\n`)
 
