@@ -151,6 +151,12 @@ func TestWithoutRoom(t *testing.T) {
 			}
 		})
 		read(p, r, 1)
+		poll := uint64(ok(p, "epoll_create1", p.Syscall(unix.SYS_EPOLL_CREATE1, 0)))
+		p.Scratch(func() {
+			event := p.Alloc(12)
+			p.Store32(event, unix.EPOLLIN)
+			want(p, "EPOLL_CTL_ADD", p.Syscall(unix.SYS_EPOLL_CTL, poll, unix.EPOLL_CTL_ADD, r, event), 0)
+		})
 		room = littleRoom(m)
 		for _, c := range []struct {
 			name string
@@ -167,6 +173,14 @@ func TestWithoutRoom(t *testing.T) {
 		} {
 			p.Scratch(func() { want(p, c.name, c.got, fails(unix.ENOMEM)) })
 		}
+		// Nothing is made by these.
+		want(p, "F_GETFD", p.Syscall(unix.SYS_FCNTL, w, unix.F_GETFD), 0)
+		p.Scratch(func() {
+			event := p.Alloc(12)
+			p.Store32(event, unix.EPOLLIN)
+			want(p, "EPOLL_CTL_ADD", p.Syscall(unix.SYS_EPOLL_CTL, poll, unix.EPOLL_CTL_ADD, w, event), fails(unix.ENOMEM))
+			want(p, "EPOLL_CTL_DEL", p.Syscall(unix.SYS_EPOLL_CTL, poll, unix.EPOLL_CTL_DEL, r, 0), 0)
+		})
 		want(p, "close", p.Syscall(unix.SYS_CLOSE, r), 0)
 		want(p, "getpid", getpid(p), getpid(p))
 		room = noRoom(m)

@@ -139,6 +139,9 @@ func (e *Epoll) Add(fd int32, f *vfs.File, events uint32, data uint64) unix.Errn
 	if e.items[k] != nil {
 		return unix.EEXIST
 	}
+	if !e.m.v.RoomFor(0) {
+		return unix.ENOMEM
+	}
 	if len(e.items) >= MaxItems {
 		return unix.ENOSPC
 	}
